@@ -1,0 +1,2 @@
+locks:
+	for extra in car trainer dev; do :; done

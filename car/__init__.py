@@ -1,0 +1,1 @@
+"""What runs on the Pi: parts, and the table in vehicle.py that wires them. Never TensorFlow, never trainer."""

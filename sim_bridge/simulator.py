@@ -1,0 +1,193 @@
+"""The embedded simulator: many cars in lock-step, each on a track of its own, headless.
+
+Car i's k-th world depends on (seed, i, k) alone: not on how many cars there are, nor on how the earlier worlds were
+driven. So the same seed gives the same frames in any process and any batch, and two policies can be compared on equal
+terms.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from models.contract import ObservationSpec
+from sim_bridge.bicycle import Bicycles
+from sim_bridge.camera import GroundCamera
+from sim_bridge.distributions import Scene, Table, draw_scene
+from sim_bridge.ground import Ground, paint
+from sim_bridge.track import Track, random_track
+
+_WINDOW = np.arange(-12, 13)  # centre-line points searched about the last nearest one: ± 0.6 m, twice the fastest step
+_NOISE = np.random.default_rng(0).standard_normal((256, 512)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class State:
+    """How the cars stand on their roads after a step. Arrays of (n,)."""
+
+    offset_m: np.ndarray  # of the car's centre from the centre line, + left
+    heading_error_rad: np.ndarray  # of the car from the road, + left, within ± pi
+    half_width_m: np.ndarray  # of the road
+    speed_m_s: np.ndarray
+    progress_m: np.ndarray  # made good along the centre line in this step
+    driven_m: np.ndarray  # made good since the start
+    laps: np.ndarray  # int, whole laps made good since the start
+
+    @property
+    def off_road(self) -> np.ndarray:
+        """bool (n,): the car's centre is beyond the edge."""
+        return np.abs(self.offset_m) > self.half_width_m
+
+
+@dataclass
+class World:
+    """One car's track, floor and camera."""
+
+    scene: Scene
+    track: Track
+    ground: Ground
+    camera: GroundCamera
+    noise: np.ndarray  # uint8, 128 is none; a frame gets a window of it
+    rng: np.random.Generator
+
+
+class Simulator:
+    """`count` cars. `reset` gives a car a new world, `step` moves all of them by one control period, `frame` looks."""
+
+    def __init__(
+        self, count: int, table: Table, seed: int | tuple[int, ...], spec: ObservationSpec, *, rgb: bool = False, first_car: int = 0
+    ) -> None:
+        """rgb: paint colours, for people and for donkeycar; luma alone is three times cheaper and all a policy sees.
+        first_car: the number of the first car, so that a fleet can be simulated in several batches."""
+        self.spec = spec
+        self.count = count
+        self.worlds: list[World] = []
+        self.bicycles = Bicycles(count, spec.period_s)
+        self._table, self._seed, self._rgb, self._first_car = table, seed, rgb, first_car
+        self._worlds_drawn = [0] * count
+        self._car = np.arange(count)
+        self._points, self._tangents = np.zeros((2, count, 0, 2))  # centre lines, padded to the longest
+        self._point_count, self._nearest = np.ones((2, count), int)
+        self._spacing_m, self._half_width_m = np.ones((2, count))
+        self._along_m, self._driven_m = np.zeros((2, count))
+        for car in range(count):
+            self.worlds.append(self._new_world(car))
+        self.state = self._where(np.zeros(count))
+
+    def reset(self, car: int) -> None:
+        """A new world for this car, standing at its start."""
+        self.worlds[car] = self._new_world(car)
+        self.state = self._where(self.state.progress_m)
+
+    def restart(self, car: int) -> None:
+        """Back to the start of the same world."""
+        self._to_start(car, self.worlds[car])
+        self.state = self._where(self.state.progress_m)
+
+    def step(self, steering: np.ndarray, throttle: np.ndarray) -> State:
+        """Move all cars by one control period under the commands, (n,), -1 .. +1 (+ is right, and forward)."""
+        self.bicycles.step(steering, throttle)
+        before_m = self._along_m.copy()
+        self._locate()
+        length_m = self._spacing_m * self._point_count
+        progress_m = (self._along_m - before_m + length_m / 2) % length_m - length_m / 2
+        self._driven_m += progress_m
+        self.state = self._where(progress_m)
+        return self.state
+
+    def frame(self, car: int) -> np.ndarray:
+        """What the car's camera sees: uint8 (frame_height, frame_width, 3) RGB, or (.., ..) luma without rgb."""
+        return self._look(car, 0)
+
+    def road(self, car: int) -> np.ndarray:
+        """The rows of the frame that the policy sees: the cheaper half of `frame`."""
+        return self._look(car, self.spec.crop_top)
+
+    def centre_m(self) -> np.ndarray:
+        """The cars' centres, half a wheelbase ahead of their rear axles, float64 (n, 2)."""
+        ahead_m = self.bicycles.wheelbase_m / 2
+        heading_rad = self.bicycles.heading_rad
+        return np.stack(
+            [self.bicycles.x_m + ahead_m * np.cos(heading_rad), self.bicycles.y_m + ahead_m * np.sin(heading_rad)], 1
+        )
+
+    def road_ahead_m(self, distance_m: float) -> np.ndarray:
+        """The centre line's point that far along the road from each car's nearest one, float64 (n, 2)."""
+        ahead = self._nearest + np.round(distance_m / self._spacing_m).astype(int)
+        return self._points[self._car, ahead % self._point_count]
+
+    def _look(self, car: int, first_row: int) -> np.ndarray:
+        world, cars = self.worlds[car], self.bicycles
+        picture = world.camera.take(world.ground, cars.x_m[car], cars.y_m[car], cars.heading_rad[car], first_row)
+        rows, columns = picture.shape[:2]
+        height, width = world.noise.shape
+        row = int(world.rng.random() * (height - self.spec.frame_height))
+        column = int(world.rng.random() * (width - columns))
+        noise = world.noise[row + first_row : row + first_row + rows, column : column + columns]
+        return cv2.addWeighted(picture, 1, cv2.merge([noise] * 3) if picture.ndim == 3 else noise, 1, -128)
+
+    def _new_world(self, car: int) -> World:
+        key = (self._first_car + car, self._worlds_drawn[car])
+        self._worlds_drawn[car] += 1
+        rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=key))
+        scene = draw_scene(self._table, rng)
+        track = random_track(rng, scene.track_corners, scene.room_m, scene.tightest_radius_m, scene.road_width_m)
+        track = track.starting_at(int(rng.integers(len(track.points))))
+        world = World(
+            scene=scene,
+            track=track,
+            ground=paint(track, scene, rng, rgb=self._rgb),
+            camera=GroundCamera(scene, self.spec),
+            noise=np.clip(128.5 + scene.camera_noise * _NOISE, 0, 255).astype(np.uint8),
+            rng=rng,
+        )
+        self._to_start(car, world)
+        return world
+
+    def _to_start(self, car: int, world: World) -> None:
+        track, scene = world.track, world.scene
+        shortage = len(track.points) - self._points.shape[1]
+        if shortage > 0:
+            padding = ((0, 0), (0, shortage), (0, 0))
+            self._points, self._tangents = np.pad(self._points, padding), np.pad(self._tangents, padding)
+        self._points[car, : len(track.points)] = track.points
+        self._tangents[car, : len(track.points)] = track.tangents
+        self._point_count[car], self._spacing_m[car] = len(track.points), track.spacing_m
+        self._half_width_m[car], self._nearest[car], self._driven_m[car] = track.width_m / 2, 0, 0.0
+        (x_m, y_m), (tangent_x, tangent_y) = track.points[0], track.tangents[0]
+        heading_rad = np.arctan2(tangent_y, tangent_x) + np.radians(scene.start_heading_deg)
+        left_m = scene.start_offset * track.width_m / 2
+        back_m = scene.wheelbase_m / 2  # the scene places the car's centre, the bicycle its rear axle
+        self.bicycles.place(
+            car,
+            scene,
+            x_m - left_m * tangent_y - back_m * np.cos(heading_rad),
+            y_m + left_m * tangent_x - back_m * np.sin(heading_rad),
+            heading_rad,
+        )
+        self._locate()
+
+    def _locate(self) -> None:
+        """Find each car's nearest centre-line point, near its last one, and how far along the road that is."""
+        centre_m = self.centre_m()
+        candidates = (self._nearest[:, None] + _WINDOW) % self._point_count[:, None]
+        away_m = self._points[self._car[:, None], candidates] - centre_m[:, None]
+        nearest = (away_m**2).sum(axis=2).argmin(axis=1)
+        self._nearest = candidates[self._car, nearest]
+        from_line_m = -away_m[self._car, nearest]
+        self._tangent = self._tangents[self._car, self._nearest]
+        self._offset_m = self._tangent[:, 0] * from_line_m[:, 1] - self._tangent[:, 1] * from_line_m[:, 0]
+        self._along_m = self._nearest * self._spacing_m + (self._tangent * from_line_m).sum(axis=1)
+
+    def _where(self, progress_m: np.ndarray) -> State:
+        road_rad = np.arctan2(self._tangent[:, 1], self._tangent[:, 0])
+        length_m = self._spacing_m * self._point_count
+        return State(
+            offset_m=self._offset_m,
+            heading_error_rad=(self.bicycles.heading_rad - road_rad + np.pi) % (2 * np.pi) - np.pi,
+            half_width_m=self._half_width_m.copy(),
+            speed_m_s=self.bicycles.speed_m_s,
+            progress_m=progress_m,
+            driven_m=self._driven_m.copy(),
+            laps=np.floor(np.maximum(self._driven_m, 0) / length_m + 1e-9).astype(int),
+        )

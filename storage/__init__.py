@@ -1,0 +1,1 @@
+"""Where bytes rest: files written whole or not at all."""

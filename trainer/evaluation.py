@@ -1,0 +1,132 @@
+"""Closed loop: how many tracks a policy finishes on worlds it never saw. Needs no TensorFlow, so a car can run it too.
+
+The default evaluation is sim_bridge/distributions.py's EVALUATION table: roads 0.4 to 0.8 m wide, bends down to 0.7 m
+radius, 1.0 to 1.5 m/s, 50 ms latency and servo lag, random start pose. Off the road means: the car's centre is beyond
+the edge line. A track is finished when all its laps were driven without that.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from models.contract import Contract
+from models.observation import FrameStack, shrink
+from sim_bridge.distributions import EVALUATION, Table
+from sim_bridge.pursuit import pure_pursuit
+from sim_bridge.simulator import Simulator
+
+SLOWEST_M_S = 0.5  # a car slower than this on average is given up
+
+# What chooses: (observations uint8 (k, size, size, stack), the k cars' numbers, the simulator) -> actions int (k,)
+Chooser = Callable[[np.ndarray, np.ndarray, Simulator], np.ndarray]
+
+
+@dataclass(frozen=True)
+class TrackResult:
+    """One car on one track."""
+
+    finished: bool
+    off_road: bool
+    driven_m: float
+    mean_offset_m: float  # distance of the car's centre from the centre line, over all steps on the road
+    worst_offset_m: float
+    lap_s: float | None  # mean over the laps; None where the track was not finished
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Many cars on as many tracks."""
+
+    tracks: int
+    finished: int
+    off_road: int
+    mean_offset_m: float
+    worst_offset_m: float
+    lap_s: float | None
+    results: list[TrackResult]
+
+    @property
+    def finished_share(self) -> float:
+        return self.finished / self.tracks
+
+    def as_json(self) -> dict[str, object]:
+        return asdict(self) | {"finished_share": self.finished_share}
+
+
+def summarise(results: list[TrackResult]) -> Summary:
+    laps_s = [result.lap_s for result in results if result.lap_s is not None]
+    return Summary(
+        tracks=len(results),
+        finished=sum(result.finished for result in results),
+        off_road=sum(result.off_road for result in results),
+        mean_offset_m=float(np.mean([result.mean_offset_m for result in results])),
+        worst_offset_m=max(result.worst_offset_m for result in results),
+        lap_s=float(np.mean(laps_s)) if laps_s else None,
+        results=results,
+    )
+
+
+def drive_tracks(
+    choose: Chooser,
+    contract: Contract,
+    tracks: int,
+    laps: int,
+    seed: int,
+    table: Table = EVALUATION,
+    first_track: int = 0,
+    tick: Callable[[int], None] = lambda stopped: None,
+) -> list[TrackResult]:
+    """Drive `tracks` cars, each on a track of its own, for `laps` laps each; the same seed gives the same tracks.
+
+    tick is called after each step with the number of cars that have stopped, for progress bars.
+    """
+    spec, period_s = contract.observation, contract.observation.period_s
+    simulator = Simulator(tracks, table, (_EVALUATION_WORLDS, seed), spec, first_car=first_track)
+    commands = np.array([contract.actions.decode(action) for action in range(len(contract.actions))])
+    stacks = [FrameStack(spec) for _ in range(tracks)]
+    length_m = np.array([world.track.length_m for world in simulator.worlds])
+    most_steps = np.ceil(laps * length_m / SLOWEST_M_S / period_s).astype(int)
+    active = np.ones(tracks, bool)
+    finished, off_road = np.zeros((2, tracks), bool)
+    steps, offset_sum_m, worst_m, driven_m = np.zeros((4, tracks))
+    actions = np.zeros(tracks, int)
+    while active.any():
+        cars = np.flatnonzero(active)
+        observations = np.stack([stacks[car].push(shrink(simulator.road(car), spec)) for car in cars])
+        actions[cars] = choose(observations, cars, simulator)
+        state = simulator.step(*commands[actions].T)
+        steps[cars] += 1
+        offset_m = np.abs(state.offset_m[cars])
+        offset_sum_m[cars] += offset_m
+        worst_m[cars] = np.maximum(worst_m[cars], offset_m)
+        driven_m[cars] = state.driven_m[cars]
+        off_road[cars] = state.off_road[cars]
+        finished[cars] = (state.laps[cars] >= laps) & ~off_road[cars]
+        active[cars] = ~(off_road[cars] | finished[cars] | (steps[cars] >= most_steps[cars]))
+        tick(int(tracks - active.sum()))
+    return [
+        TrackResult(
+            finished=bool(finished[car]),
+            off_road=bool(off_road[car]),
+            driven_m=float(driven_m[car]),
+            mean_offset_m=float(offset_sum_m[car] / steps[car]),
+            worst_offset_m=float(worst_m[car]),
+            lap_s=float(steps[car] * period_s / laps) if finished[car] else None,
+        )
+        for car in range(tracks)
+    ]
+
+
+_EVALUATION_WORLDS = 0xE7A1  # sets these worlds apart from all that training draws, whatever the seeds
+
+
+def teacher(contract: Contract) -> Chooser:
+    """The track-seeing pure pursuit driver, held to the contract's actions: what the cars themselves allow."""
+    commands = np.array([contract.actions.decode(action) for action in range(len(contract.actions))])
+
+    def choose(_: np.ndarray, cars: np.ndarray, simulator: Simulator) -> np.ndarray:
+        steering = pure_pursuit(simulator)[cars]
+        return np.abs(steering[:, None] - commands[:, 0]).argmin(axis=1)
+
+    return choose
