@@ -1,2 +1,52 @@
-locks:
-	for extra in car trainer dev; do :; done
+# `make drive` is all a newcomer types. Each target brings what it needs; none calls apt.
+#   make drive ARGS="--laps 2 --no-realtime --seed 7"    arguments are passed on, here and to train
+
+SHELL := /bin/bash
+ARGS ?=
+export PYTHON
+PIP_INSTALL = .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r
+
+.PHONY: help drive train evaluate test test-slow check check-trixie install install-trainer install-dev locks clean
+
+help: ## this page
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | column -t -s "$$(printf '\t')"
+
+drive: install ## a policy drives the simulated car, shown live
+	@.venv/bin/python manage.py drive $(ARGS)
+
+train: install-trainer ## learn to drive, from nothing, in 10 minutes
+	@.venv/bin/python manage.py train $(ARGS)
+
+evaluate: install ## measure a policy on unseen tracks
+	@.venv/bin/python manage.py evaluate $(ARGS)
+
+test: install-dev ## the test suite
+	@.venv/bin/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: install-dev ## the tests that take minutes
+	@.venv/bin/python -m pytest -m slow $(ARGS)
+
+check: install-dev ## lint, format, who may import whom
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports
+
+check-trixie: ## the suite on Debian Trixie, Python 3.13, in a root of its own (needs root and debootstrap)
+	@scripts/check-trixie
+
+# A stamp per lock file: installed once, and again when the lock file changes.
+install: .venv/car.installed ## the car's packages, in .venv
+install-trainer: .venv/trainer.installed ## the workstation's too: TensorFlow
+install-dev: .venv/dev.installed ## and the workshop's: pytest, ruff
+
+.venv/bin/pip:
+	@python=$$(scripts/find-python) && echo "making .venv with $$python" && "$$python" -m venv .venv
+
+.venv/%.installed: requirements/%.lock .venv/bin/pip
+	@echo "installing requirements/$*.lock ..."
+	@$(PIP_INSTALL) $<
+	@touch $@
+
+locks: ## write the lock files anew from pyproject.toml (needs uv)
+	@scripts/make-locks
+
+clean: ## remove .venv and caches
+	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache

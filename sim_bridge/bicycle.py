@@ -45,16 +45,25 @@ class Bicycles:
 
     def _move(self, command: np.ndarray, duration_s: np.ndarray) -> None:
         """Constant command: steering and speed approach it exponentially, exactly; the arc takes their means."""
-        target = np.clip(command[0] + self._trim, -1, 1)
-        steering = target + (self.steering - target) * np.exp(-duration_s / self._servo_lag_s)
-        target = command[1] * self._top_speed_m_s
-        speed_m_s = target + (self.speed_m_s - target) * np.exp(-duration_s / self._motor_lag_s)
-        # + steering is right, and headings grow to the left.
-        wheel_rad = -(self.steering + steering) / 2 * self.full_lock_rad
-        distance_m = (self.speed_m_s + speed_m_s) / 2 * duration_s
+        self.steering, mean_steering = _approach(
+            self.steering, np.clip(command[0] + self._trim, -1, 1), self._servo_lag_s, duration_s
+        )
+        self.speed_m_s, mean_speed_m_s = _approach(
+            self.speed_m_s, command[1] * self._top_speed_m_s, self._motor_lag_s, duration_s
+        )
+        wheel_rad = -mean_steering * self.full_lock_rad  # + steering is right, and headings grow to the left
+        distance_m = mean_speed_m_s * duration_s
         turn_rad = distance_m * np.tan(wheel_rad) / self.wheelbase_m
         along = self.heading_rad + turn_rad / 2
         self.x_m += distance_m * np.cos(along)
         self.y_m += distance_m * np.sin(along)
         self.heading_rad += turn_rad
-        self.steering, self.speed_m_s = steering, speed_m_s
+
+
+def _approach(
+    value: np.ndarray, target: np.ndarray, lag_s: np.ndarray, duration_s: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """A first-order lag: the value after duration_s, and its mean on the way (0 s: the value itself)."""
+    left = np.exp(-duration_s / lag_s)
+    mean_left = np.where(duration_s > 0, lag_s * (1 - left) / np.maximum(duration_s, 1e-12), 1.0)
+    return target + (value - target) * left, target + (value - target) * mean_left

@@ -8,8 +8,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from errors import UserError
 
-class StorageError(Exception):
+
+class StorageError(UserError):
     """A file could not be read or written. The message is one line: the cause and the remedy."""
 
 

@@ -116,10 +116,11 @@ def train(
     report: Callable[[Progress], None],
     keep: Callable[[keras.Model, Progress], None],
     stop: Callable[[], bool],
-) -> Learner:
+) -> tuple[Learner, Replay]:
     """Train until the budget (seconds or frames, whichever is given and ends first) is used or stop() says so.
 
-    keep is called with each network that evaluates better than all before. The learner comes back with the last one.
+    keep is called with each network that evaluates better than all before. The end is evaluated too, so it is called at
+    least once, unless stop() came before anything was learnt.
     """
     learner = Learner(contract, settings)
     env = make_vector_env(settings.envs, contract=contract, reward=settings.reward)
@@ -130,7 +131,8 @@ def train(
     returns, steps = np.zeros((2, settings.envs))
     started = reported = evaluated = time.monotonic()
 
-    while progress.share < 1 and not stop():
+    ended = False
+    while not ended:
         # Act: greedy but for a share epsilon of random actions.
         progress.epsilon = settings.epsilon_end + (settings.epsilon_start - settings.epsilon_end) * max(
             0.0, 1 - progress.share / settings.epsilon_share
@@ -164,9 +166,10 @@ def train(
             progress.elapsed_s / budget_s if budget_s else 0.0,
             progress.frames / budget_frames if budget_frames else 0.0,
         )
+        ended = progress.share >= 1 or stop()
         if progress.recent:
             progress.episode_return, progress.episode_steps = np.mean(progress.recent, axis=0).tolist()
-        if now - evaluated > settings.evaluate_every_s or progress.share >= 1:
+        if progress.updates and (ended or now - evaluated > settings.evaluate_every_s):
             progress.evaluation = validate(learner, settings.evaluate_cars)
             if progress.best is None or _merit(progress.evaluation) > _merit(progress.best):
                 progress.best = progress.evaluation
@@ -176,7 +179,7 @@ def train(
             report(progress)
             reported = now
         progress.evaluation = None
-    return learner
+    return learner, replay
 
 
 def validate(learner: Learner, tracks: int) -> Summary:

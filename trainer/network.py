@@ -14,7 +14,7 @@ def q_network(contract: Contract) -> keras.Model:
     Q = value + advantage - mean of advantage. ReLU6 keeps the activations in a range that int8 can hold.
     """
     observation = keras.Input(contract.observation.shape, name="observation")
-    x = keras.layers.Conv2D(16, 6, 4, activation="relu6", name="conv1")(observation)
+    x = keras.layers.Conv2D(16, 4, 4, activation="relu6", name="conv1")(observation)
     x = keras.layers.Conv2D(32, 3, 2, activation="relu6", name="conv2")(x)
     x = keras.layers.Flatten()(x)
     x = keras.layers.Dense(128, activation="relu6", name="dense")(x)

@@ -82,6 +82,19 @@ class Replay:
             alive &= ~self._ended[now, car]
         return Batch(self._observation(slot, car), self._action[slot, car], reward, discount, self._observation(end, car))
 
+    def frames_for_calibration(self, count: int) -> np.ndarray:
+        """About `count` observations, uint8 (n, size, size, stack), shuffled: an eighth of them from just before the
+        road was left, the others balanced over the actions, so that rare situations are not rounded away in int8."""
+        slots, cars = self._starts(20 * count, n_step=5)
+        later = (slots[:, None] + np.arange(5)) % self._length
+        leaving = np.flatnonzero(self._terminated[later, cars[:, None]].any(axis=1))[: count // 8]
+        action = self._action[slots, cars]
+        actions = np.unique(action)
+        share = (count - len(leaving)) // len(actions)
+        chosen = np.concatenate([leaving, *(np.flatnonzero(action == one)[:share] for one in actions)])
+        chosen = self._rng.permutation(chosen)
+        return self._observation(slots[chosen], cars[chosen])
+
     def _starts(self, count: int, n_step: int) -> tuple[np.ndarray, np.ndarray]:
         """Slots and cars to start from: n steps must follow and a stack precede in memory, and an action was taken."""
         oldest = max(0, self._added - self._length) + (self._stack if self._added > self._length else 0)

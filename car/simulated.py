@@ -1,0 +1,81 @@
+"""The simulated camera and drivetrain: the one place where the car's code touches the simulator."""
+
+import time
+
+import numpy as np
+
+from models.contract import ObservationSpec
+from sim_bridge.distributions import EVALUATION
+from sim_bridge.simulator import Simulator
+
+
+class SimulatedCar:
+    """One car of the embedded simulator, on a track that a seed names. A car that leaves the road is put back."""
+
+    def __init__(self, spec: ObservationSpec, seed: int) -> None:
+        self.simulator = Simulator(1, EVALUATION, seed, spec, rgb=True)
+        self.period_s = spec.period_s
+        self.command = (0.0, 0.0)  # steering, throttle
+        self.off_roads = 0
+        self.driven_s = 0.0  # simulated time
+        self._laps_before = 0
+
+    @property
+    def laps(self) -> int:
+        """Whole laps driven, over all starts."""
+        return self._laps_before + int(self.simulator.state.laps[0])
+
+    @property
+    def offset_m(self) -> float:
+        """Of the car's centre from the centre line, + left."""
+        return float(self.simulator.state.offset_m[0])
+
+    def advance(self) -> np.ndarray:
+        """One control period on, under the last command; returns what the camera then sees, RGB uint8 (120, 160, 3)."""
+        steering, throttle = self.command
+        state = self.simulator.step(np.array([steering]), np.array([throttle]))
+        self.driven_s += self.period_s
+        if state.off_road[0]:
+            self.off_roads += 1
+            self._laps_before = self.laps
+            self.simulator.restart(0)
+        return self.simulator.frame(0)
+
+
+class SimulatedCamera:
+    """Blocks until the next frame is due, as a camera does; without realtime, gives it at once."""
+
+    def __init__(self, car: SimulatedCar, *, realtime: bool) -> None:
+        self._car, self._realtime = car, realtime
+        self._sequence = -1
+        self._due_ns = time.monotonic_ns()
+        self.overruns = 0  # frames that the loop was too late for
+
+    def run(self) -> tuple[np.ndarray, int, int]:
+        """Frame RGB uint8 (120, 160, 3), monotonic time of capture in ns, sequence number."""
+        frame = self._car.advance()
+        if self._realtime:
+            self._due_ns += int(1e9 * self._car.period_s)
+            late_ns = time.monotonic_ns() - self._due_ns
+            if late_ns < 0:
+                time.sleep(-late_ns / 1e9)
+            elif self._sequence >= 0 and late_ns > 0:
+                self.overruns += 1
+                self._due_ns += late_ns
+        self._sequence += 1
+        return frame, time.monotonic_ns(), self._sequence
+
+
+class SimulatedDrivetrain:
+    """Takes the command that the next period is driven under."""
+
+    def __init__(self, car: SimulatedCar) -> None:
+        self._car = car
+
+    def run(self, steering: float, throttle: float) -> int:
+        """Returns when the command was given, monotonic ns."""
+        self._car.command = (steering, throttle)
+        return time.monotonic_ns()
+
+    def shutdown(self) -> None:
+        self._car.command = (0.0, 0.0)

@@ -1,0 +1,110 @@
+"""The car as one table: which part reads what, which part writes what, in the order they run.
+
+The loop is donkeycar's `Vehicle`. It is paced by the camera, whose `run` blocks until there is a new frame; all other
+parts return at once.
+"""
+
+import contextlib
+import io
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+os.environ.setdefault("LOGLEVEL", "WARNING")  # donkeycar sets up logging when it is imported ...
+with contextlib.redirect_stdout(io.StringIO()):  # ... and prints a banner
+    from donkeycar.vehicle import Vehicle as DonkeyVehicle
+
+from errors import UserError
+
+
+class PartFailed(UserError):
+    """A part raised while driving. The message names the part and the reason."""
+
+
+class Part(Protocol):
+    """donkeycar's part: `run` takes the row's inputs and returns its outputs; `shutdown`, where there is one, ends it."""
+
+    def run(self, *inputs: Any) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table. The part is skipped while the memory's `when` is false, and its outputs then stay."""
+
+    part: Part
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    when: str | None = None
+
+
+def parts_table(
+    *, camera: Part, preprocessing: Part, policy: Part, driver_mode: Part, governor: Part, drivetrain: Part, display: Part
+) -> list[Row]:
+    """From light to servo."""
+    # fmt: off
+    return [
+        Row(camera, (),
+            ("cam/image_array", "cam/t_capture_ns", "cam/sequence")),
+        Row(preprocessing, ("cam/image_array", "cam/t_capture_ns"),
+            ("pilot/observation", "pilot/due")),
+        Row(policy, ("pilot/observation",),
+            ("pilot/action", "pilot/steering", "pilot/throttle", "pilot/advantages", "pilot/inference_ms"), when="pilot/due"),
+        Row(driver_mode, ("user/mode", "user/steering", "user/throttle", "pilot/steering", "pilot/throttle"),
+            ("wanted/steering", "wanted/throttle")),
+        Row(governor, ("wanted/steering", "wanted/throttle", "cam/t_capture_ns"),
+            ("steering", "throttle", "governor/reason")),
+        Row(drivetrain, ("steering", "throttle"),
+            ("drivetrain/t_command_ns",)),
+        Row(display, ("cam/image_array", "cam/t_capture_ns", "drivetrain/t_command_ns", "steering", "throttle",
+                      "governor/reason", "pilot/advantages")),
+    ]
+    # fmt: on
+
+
+class Vehicle(DonkeyVehicle):
+    """donkeycar's vehicle, without two of its manners: a part that raises is a failure, and nothing grows for ever."""
+
+    def __init__(self, table: list[Row], memory: dict[str, Any]) -> None:
+        super().__init__()
+        self.profiler = _WhoRuns()  # donkeycar's profiler keeps every duration of every part: 69 MB an hour
+        self.failure: Exception | None = None
+        for row in table:
+            self.add(row.part, list(row.reads), list(row.writes), run_condition=row.when)
+        for key, value in memory.items():
+            self.mem[key] = value
+
+    def drive(self) -> None:
+        """Run the loop until a part stops it (`on = False`), Ctrl-C, or a failure. Parts are shut down in any case.
+
+        Raises PartFailed, from the part's own exception.
+        """
+        self.start(rate_hz=sys.maxsize)  # the camera sets the pace
+        if self.failure:
+            cause = f"{type(self.failure).__name__}: {self.failure}" if str(self.failure) else type(self.failure).__name__
+            raise PartFailed(f"{self.profiler.running} failed while driving: {cause}") from self.failure
+
+    def update_parts(self) -> None:
+        """One round of the table. donkeycar's start() would print a part's exception and return as if all were well."""
+        try:
+            super().update_parts()
+        except Exception as error:  # whatever a part raises ends the drive, with its name
+            self.failure, self.on = error, False
+
+
+class _WhoRuns:
+    """Stands in for donkeycar's profiler: remembers the part that runs, so that a failure can name it."""
+
+    running = "the vehicle"
+
+    def profile_part(self, part: Part) -> None:
+        pass
+
+    def on_part_start(self, part: Part) -> None:
+        self.running = type(part).__name__
+
+    def on_part_finished(self, part: Part) -> None:
+        pass
+
+    def report(self) -> None:
+        pass

@@ -1,0 +1,165 @@
+"""A model is a folder. This file writes one whole and trusts one only after checking it.
+
+    model.tflite    int8 throughout, what the car runs
+    float.tflite    the same network in float32, for comparison on a workstation; a car does without
+    golden.npz      inputs and the int8 outputs they gave, to be met within 1 LSB before the model is trusted
+    manifest.json   sha256 of each of these, contract, how it was made, how well it drove
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from errors import UserError
+from models.contract import Contract
+from models.manifest import FileEntry, Manifest
+from models.runtime import TFLitePolicy
+from storage.files import write_folder
+
+MODEL, FLOAT, GOLDEN, MANIFEST = "model.tflite", "float.tflite", "golden.npz", "manifest.json"
+NEEDED = (MODEL, GOLDEN)  # on a car; float.tflite may be missing
+
+
+class ModelError(UserError):
+    """A model folder cannot be used. The message is one line: the cause and the remedy."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A folder that passed every check."""
+
+    folder: Path
+    manifest: Manifest
+    policy: TFLitePolicy
+
+    @property
+    def contract(self) -> Contract:
+        return self.manifest.contract
+
+    def float_policy(self) -> TFLitePolicy:
+        """The same network in float32. Raises ModelError where the folder does not carry it."""
+        path = self.folder / FLOAT
+        if not path.exists():
+            raise ModelError(f"{self.folder} has no {FLOAT}; take the folder that `manage.py train` made")
+        return TFLitePolicy(path)
+
+
+def find_model(path: Path) -> Path:
+    """The model folder at path: path itself, or the `model` folder of a training run.
+
+    Raises ModelError where there is none.
+    """
+    for folder in (path, path / "model"):
+        if (folder / MANIFEST).is_file():
+            return folder
+    if not path.exists():
+        raise ModelError(f"{path} does not exist; `manage.py train` makes a model, models/pretrained/ has one")
+    raise ModelError(f"{path} has no {MANIFEST}, so it is no model; name a folder that `manage.py train` made")
+
+
+def load_model(path: Path) -> Model:
+    """Check a model folder and load it: files and hashes, contract, shape, golden vectors. Raises ModelError."""
+    folder = find_model(path)
+    retrain = "take another copy of it, or train it anew"
+    try:
+        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+    except (OSError, ValidationError) as error:
+        cause = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        where = ".".join(map(str, error.errors()[0]["loc"])) if isinstance(error, ValidationError) else ""
+        raise ModelError(f"{folder / MANIFEST} cannot be used: {where + ': ' if where else ''}{cause}; {retrain}") from error
+    if manifest.contract.digest != manifest.contract_digest:
+        raise ModelError(f"{folder / MANIFEST}: the contract does not have the digest it claims; {retrain}")
+    _check_files(folder, manifest, retrain)
+    check_contract(manifest.contract, folder)
+    try:
+        policy = TFLitePolicy(folder / MODEL)
+    except ValueError as error:
+        raise ModelError(f"{folder / MODEL} does not load: {error}; {retrain}") from error
+    expected = (manifest.contract.observation.shape, len(manifest.contract.actions), True)
+    if (policy.shape, policy.actions, policy.quantised) != expected:
+        raise ModelError(
+            f"{folder / MODEL} takes {policy.shape} and gives {policy.actions} actions, which its contract does not say; "
+            + retrain
+        )
+    _check_golden(folder, policy, retrain)
+    return Model(folder, manifest, policy)
+
+
+def check_contract(contract: Contract, where: Path) -> None:
+    """Raises ModelError where this program cannot do what the contract asks of it."""
+    ours = Contract()
+    seen = contract.observation
+    camera = (seen.frame_width, seen.frame_height)
+    if camera != (ours.observation.frame_width, ours.observation.frame_height):
+        raise ModelError(
+            f"{where} wants a camera of {camera[0]} x {camera[1]}, this program has {ours.observation.frame_width} x "
+            f"{ours.observation.frame_height}; use the program it was trained with, or train it anew"
+        )
+    if seen.period_s < 0.02:
+        raise ModelError(f"{where} wants to decide every {seen.period_s} s, a car manages 0.02; train it anew")
+
+
+def _check_files(folder: Path, manifest: Manifest, remedy: str) -> None:
+    for name in NEEDED:
+        if name not in manifest.files:
+            raise ModelError(f"{folder / MANIFEST} does not list {name}; {remedy}")
+    for name, entry in manifest.files.items():
+        if name not in (MODEL, FLOAT, GOLDEN):
+            raise ModelError(f"{folder / MANIFEST} lists a file that no model has, {name!r}; {remedy}")
+        path = folder / name
+        if name == FLOAT and not path.exists():
+            continue
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"{path} cannot be read ({error.strerror}); {remedy}") from error
+        if hashlib.sha256(content).hexdigest() != entry.sha256:
+            raise ModelError(f"{path} is not the file its manifest names (sha256 differs); {remedy}")
+
+
+def _check_golden(folder: Path, policy: TFLitePolicy, remedy: str) -> None:
+    try:
+        with np.load(folder / GOLDEN, allow_pickle=False) as golden:
+            observations, expected = golden["observations"], golden["outputs"]
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{folder / GOLDEN} cannot be read ({error}); {remedy}") from error
+    if observations.shape != (len(observations), *policy.shape) or expected.shape != (len(observations), policy.actions):
+        raise ModelError(f"{folder / GOLDEN} does not fit the model; {remedy}")
+    for observation, row in zip(observations, expected, strict=True):
+        got = policy.raw(observation).astype(int)
+        row = row.astype(int)
+        close = np.abs(got - row).max() <= 1  # 1 LSB: what arm64 and x86 differ by
+        same = row[got.argmax()] >= row.max() - 1  # the same action, unless tied within that
+        if not (close and same):
+            raise ModelError(f"{folder / MODEL} does not give its golden outputs in {policy.runtime}; {remedy}")
+
+
+def write_model(
+    folder: Path, model: bytes, float_model: bytes, golden_observations: np.ndarray, manifest: dict[str, object]
+) -> Manifest:
+    """Write a model folder, whole or not at all. manifest: the fields that are not computed here.
+
+    Golden outputs are those of the runtime at hand. Raises StorageError where it cannot be written.
+    """
+    with write_folder(folder) as staging:
+        (staging / MODEL).write_bytes(model)
+        (staging / FLOAT).write_bytes(float_model)
+        policy = TFLitePolicy(staging / MODEL)
+        buffer = io.BytesIO()
+        outputs = np.stack([policy.raw(observation) for observation in golden_observations])
+        np.savez_compressed(buffer, observations=golden_observations, outputs=outputs)
+        (staging / GOLDEN).write_bytes(buffer.getvalue())
+        entries = {}
+        for name in (MODEL, FLOAT, GOLDEN):
+            content = (staging / name).read_bytes()
+            entries[name] = FileEntry(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+        complete = Manifest.model_validate(manifest | {"files": entries})
+        text = json.dumps(complete.model_dump(mode="json"), indent=2) + "\n"
+        (staging / MANIFEST).write_text(text, encoding="utf-8")
+    return complete

@@ -1,0 +1,86 @@
+"""Every setting of a car: typed, with its unit, range and default. Read from <car>/settings.toml; an unknown key is an
+error, a missing file means the defaults. Any package may import this file."""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from errors import UserError
+
+PROJECT = Path(__file__).resolve().parent
+DEFAULT_CAR = PROJECT / "mycar"
+
+
+class SettingsError(UserError):
+    """A settings file cannot be used. The message is one line: the cause and the remedy."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class DriveSettings(_Section):
+    """[drive]: how the car drives."""
+
+    mode: Annotated[
+        Literal["user", "local_angle", "local"],
+        Field(description="who drives at the start, in donkeycar's words: a person, the policy steering, the policy alone"),
+    ] = "local"
+    throttle_cap: Annotated[float, Field(ge=0, le=1, description="no throttle beyond this reaches the car")] = 0.2
+    throttle_multiplier: Annotated[float, Field(ge=0, le=2, description="times the policy's throttle, before the cap")] = 1.0
+    oldest_frame_s: Annotated[
+        float, Field(gt=0, le=0.25, description="a frame older than this when its command leaves stops the car")
+    ] = 0.2
+
+
+class Settings(_Section):
+    """The whole of settings.toml."""
+
+    drive: DriveSettings = DriveSettings()
+
+
+def load_settings(car: Path) -> Settings:
+    """The settings of the car in this folder; the defaults where it has no settings.toml.
+
+    Raises SettingsError for a file that is not TOML, an unknown key, a wrong type or a value out of range.
+    """
+    path = car / "settings.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read {path}: {error}; mend or remove it") from error
+    try:
+        return Settings.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not TOML: {error}; mend that line") from error
+    except ValidationError as error:
+        raise SettingsError(f"{path}: {explain(error, Settings)}") from error
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first complaint of a validation as one line that names the key, and the nearest key where one is misspelt."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(model, first["loc"][:-1])
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, 1, 0.5)
+        advice = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        return f"{where} is no setting; {advice}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where or 'the file'}: {message[0].lower()}{message[1:]}" + (
+        f", not {first['input']!r}" if not isinstance(first["input"], dict) else ""
+    )
+
+
+def _fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
+    for name in path:
+        field = model.model_fields.get(str(name))
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            return []
+        model = field.annotation
+    return list(model.model_fields)

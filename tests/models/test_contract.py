@@ -1,0 +1,63 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from models.contract import ActionTable, Contract, ObservationSpec
+
+positive_bins = st.lists(st.floats(0.01, 1.0), min_size=1, max_size=5, unique=True).map(sorted)
+levels = st.lists(st.floats(-1.0, 1.0), min_size=1, max_size=4, unique=True).map(sorted)
+
+
+@st.composite
+def tables(draw) -> ActionTable:
+    right = draw(positive_bins)
+    steering = (*(-value for value in reversed(right)), 0.0, *right)
+    return ActionTable(steering=steering, throttle=tuple(draw(levels)))
+
+
+@given(tables())
+def test_every_action_decodes_to_a_pair_of_its_own(table: ActionTable) -> None:
+    pairs = [table.decode(action) for action in range(len(table))]
+    assert len(set(pairs)) == len(table) == len(table.steering) * len(table.throttle)
+
+
+@given(tables())
+def test_mirroring_negates_steering_keeps_throttle_and_undoes_itself(table: ActionTable) -> None:
+    for action in range(len(table)):
+        steering, throttle = table.decode(action)
+        assert table.decode(table.mirrored(action)) == (-steering, throttle)
+        assert table.mirrored(table.mirrored(action)) == action
+
+
+@pytest.mark.parametrize("action", [-1, 7, 1000])
+def test_an_action_that_is_not_in_the_table_is_an_error(action: int) -> None:
+    with pytest.raises(IndexError, match="not in a table of 7"):
+        ActionTable().decode(action)
+
+
+@pytest.mark.parametrize(
+    "steering", [(), (0.5, 0.0, -0.5), (-1.0, 0.0, 0.5), (-2.0, 0.0, 2.0), (float("nan"),), (0.0, 0.0)]
+)
+def test_a_table_must_be_ascending_symmetric_and_in_range(steering: tuple[float, ...]) -> None:
+    with pytest.raises(ValidationError):
+        ActionTable(steering=steering)
+
+
+def test_a_contract_is_frozen_and_knows_no_other_keys() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Contract().version = 2
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        Contract.model_validate({"observatoin": {}})
+
+
+def test_the_digest_names_the_contract() -> None:
+    assert Contract().digest == Contract.model_validate_json(Contract().model_dump_json()).digest
+    assert Contract().digest != Contract(observation=ObservationSpec(stack=3)).digest
+    # The shipped model and every model out there carry this one: changing it makes them undrivable.
+    assert Contract().digest == "c4665073f5178daec5d8e0a528fb694837c14e94c8f3332687edf069ac0f7de0"
+
+
+def test_a_crop_that_leaves_nothing_is_refused() -> None:
+    with pytest.raises(ValidationError, match="leaves nothing"):
+        ObservationSpec(crop_top=120)

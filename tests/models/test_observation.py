@@ -1,0 +1,78 @@
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from models.contract import Contract
+from models.observation import FrameStack, grey_view
+
+SPEC = Contract().observation
+# Small random pictures blown up: flat areas and hard edges, as in real frames, and quick to draw.
+pictures = arrays(np.uint8, (12, 16, 3)).map(lambda small: cv2.resize(small, (160, 120), interpolation=cv2.INTER_NEAREST))
+
+
+@given(pictures)
+@settings(max_examples=60)
+def test_rgb_and_luma_of_a_picture_give_the_same_view_within_one_grey_level(rgb: np.ndarray) -> None:
+    luma = np.round(rgb @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)  # what a camera calls Y
+    difference = grey_view(rgb, SPEC).astype(int) - grey_view(luma, SPEC)
+    assert np.abs(difference).max() <= 1
+
+
+@given(pictures)
+@settings(max_examples=60)
+def test_the_view_of_a_mirrored_picture_is_the_mirrored_view(rgb: np.ndarray) -> None:
+    difference = grey_view(rgb[:, ::-1].copy(), SPEC)[:, ::-1].astype(int) - grey_view(rgb, SPEC)
+    assert np.abs(difference).max() <= 1
+
+
+def test_the_top_third_is_not_seen() -> None:
+    frame = np.full((120, 160), 100, np.uint8)
+    before = grey_view(frame, SPEC)
+    frame[:40] = 255
+    assert (grey_view(frame, SPEC) == before).all()
+    frame[40] = 255
+    assert (grey_view(frame, SPEC) != before).any()
+
+
+def test_areas_are_averaged() -> None:
+    frame = np.zeros((120, 160), np.uint8)
+    frame[:, ::2] = 200  # columns finer than the view can show
+    assert abs(int(grey_view(frame, SPEC).mean()) - 100) <= 1
+    assert np.ptp(grey_view(frame, SPEC)) <= 82  # not aliased to 0 and 200
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        np.zeros((120, 160, 4), np.uint8),
+        np.zeros((160, 120, 3), np.uint8),
+        np.zeros((120, 160), np.float32),
+        np.zeros((120, 192), np.uint8),  # a stride that was not cut off
+    ],
+)
+def test_a_frame_of_another_kind_is_refused(frame: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="set the camera"):
+        grey_view(frame, SPEC)
+
+
+def test_the_stack_holds_the_last_views_newest_last() -> None:
+    stack = FrameStack(SPEC)
+    views = [np.full((64, 64), level, np.uint8) for level in range(6)]
+    first = stack.push(views[0])
+    assert (first == 0).all()
+    for view in views[1:]:
+        observation = stack.push(view)
+    assert observation.shape == SPEC.shape
+    assert observation[0, 0].tolist() == [2, 3, 4, 5]
+    stack.clear()
+    assert stack.push(views[3])[0, 0].tolist() == [3, 3, 3, 3]
+
+
+def test_an_observation_is_not_changed_by_later_frames() -> None:
+    stack = FrameStack(SPEC)
+    seen = stack.push(np.full((64, 64), 7, np.uint8))
+    stack.push(np.full((64, 64), 9, np.uint8))
+    assert (seen == 7).all()

@@ -1,0 +1,74 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sim_bridge.bicycle import Bicycles
+from sim_bridge.distributions import EVALUATION, Scene, draw_scene
+
+PERIOD_S = 0.05
+
+
+def scene(**changes: float) -> Scene:
+    exact = {"steering_trim": 0.0, "latency_s": 0.0, "servo_lag_s": 1e-6, "motor_lag_s": 1e-6}
+    return dataclasses.replace(draw_scene(EVALUATION, np.random.default_rng(0)), **(exact | changes))
+
+
+def drive(one: Scene, steering: float, throttle: float, periods: int) -> tuple[Bicycles, np.ndarray]:
+    cars = Bicycles(1, PERIOD_S)
+    cars.place(0, one, 0.0, 0.0, 0.0)
+    path = []
+    for _ in range(periods):
+        cars.step(np.array([steering]), np.array([throttle]))
+        path.append((cars.x_m[0], cars.y_m[0]))
+    return cars, np.array(path)
+
+
+def test_straight_ahead_at_the_throttles_speed() -> None:
+    cars, _ = drive(scene(top_speed_m_s=6.0), 0.0, 0.2, 40)
+    assert cars.x_m[0] == pytest.approx(1.2 * 2.0, rel=1e-3)
+    assert cars.y_m[0] == cars.heading_rad[0] == 0
+
+
+@pytest.mark.parametrize("steering", [-1.0, -0.5, 0.5, 1.0])
+def test_a_held_steering_drives_the_circle_of_the_bicycle(steering: float) -> None:
+    """Radius of the rear axle: wheelbase / tan(wheel angle); + steering is right."""
+    one = scene(wheelbase_m=0.2, full_lock_deg=25.0, top_speed_m_s=5.0)
+    cars, path = drive(one, steering, 0.2, 200)
+    radius_m = 0.2 / np.tan(np.radians(25 * abs(steering)))
+    centre = np.array([0.0, -np.sign(steering) * radius_m])
+    np.testing.assert_allclose(np.linalg.norm(path - centre, axis=1), radius_m, rtol=0.01)
+    assert np.sign(cars.heading_rad[0]) == -np.sign(steering)
+
+
+@pytest.mark.parametrize("latency_s", [0.0, 0.02, 0.05, 0.07, 0.13])
+def test_a_command_is_felt_after_its_latency(latency_s: float) -> None:
+    """At constant speed, distance tells since when the throttle was felt."""
+    cars, _ = drive(scene(latency_s=latency_s, top_speed_m_s=5.0), 0.0, 0.2, 10)
+    assert cars.x_m[0] == pytest.approx(1.0 * (10 * PERIOD_S - latency_s), rel=1e-3)
+
+
+def test_servo_and_motor_lag_are_first_order() -> None:
+    cars, _ = drive(scene(servo_lag_s=0.1, motor_lag_s=0.2, top_speed_m_s=5.0), 0.8, 0.2, 4)
+    assert cars.steering[0] == pytest.approx(0.8 * (1 - np.exp(-0.2 / 0.1)))
+    assert cars.speed_m_s[0] == pytest.approx(1.0 * (1 - np.exp(-0.2 / 0.2)))
+
+
+def test_trim_pulls_to_the_right_and_commands_are_clipped() -> None:
+    cars, _ = drive(scene(steering_trim=0.05), 0.0, 0.2, 20)
+    assert cars.heading_rad[0] < 0
+    wild, _ = drive(scene(), 99.0, 99.0, 20)
+    full, _ = drive(scene(), 1.0, 1.0, 20)
+    assert (wild.x_m[0], wild.y_m[0]) == (full.x_m[0], full.y_m[0])
+
+
+def test_cars_do_not_feel_each_other() -> None:
+    cars = Bicycles(3, PERIOD_S)
+    for car, latency_s in enumerate((0.0, 0.05, 0.12)):
+        cars.place(car, scene(latency_s=latency_s), 0.0, 0.0, 0.0)
+    for _ in range(20):
+        cars.step(np.array([0.1, -0.4, 0.9]), np.array([0.2, 0.2, 0.2]))
+    for car, (latency_s, steering) in enumerate(((0.0, 0.1), (0.05, -0.4), (0.12, 0.9))):
+        alone, _ = drive(scene(latency_s=latency_s), steering, 0.2, 20)
+        assert cars.x_m[car] == pytest.approx(alone.x_m[0], abs=1e-12)
+        assert cars.heading_rad[car] == pytest.approx(alone.heading_rad[0], abs=1e-12)

@@ -1,0 +1,81 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from models.contract import Contract
+from sim_bridge.camera import GroundCamera
+from sim_bridge.distributions import EVALUATION, Scene, draw_scene
+from sim_bridge.ground import PIXELS_PER_M, Ground
+
+SPEC = Contract().observation
+
+
+def scene(**changes: float) -> Scene:
+    plain = {"camera_roll_deg": 0.0, "camera_forward_m": 0.0, "camera_height_m": 0.2, "camera_fov_deg": 90.0}
+    return dataclasses.replace(draw_scene(EVALUATION, np.random.default_rng(0)), **(plain | changes))
+
+
+def ground(spot_m: tuple[float, float], radius_m: float = 0.04) -> Ground:
+    """A black floor from (-3, -3) to (3, 3) with one white spot, and a grey wall."""
+    at = np.linspace(-3, 3, 6 * PIXELS_PER_M + 1)
+    x, y = np.meshgrid(at, at)
+    picture = np.where(np.hypot(x - spot_m[0], y - spot_m[1]) <= radius_m, 255, 0).astype(np.uint8)
+    return Ground(picture, (-3.0, -3.0), (100.0,))
+
+
+def seen_at(picture: np.ndarray) -> tuple[float, float]:
+    """The centre of what is brighter than the wall, row and column weighed by brightness."""
+    bright = np.where(picture > 110, picture.astype(float) - 110, 0.0)
+    assert bright.any()
+    return float((bright.sum(axis=0) @ np.arange(160)) / bright.sum()), float(
+        (bright.sum(axis=1) @ np.arange(120)) / bright.sum()
+    )
+
+
+@pytest.mark.parametrize("pitch_deg", [12.0, 24.0])
+@pytest.mark.parametrize(("forward_m", "left_m"), [(0.5, 0.0), (0.8, 0.3), (0.6, -0.25), (1.2, 0.5)])
+def test_a_spot_is_seen_where_a_pinhole_camera_sees_it(pitch_deg: float, forward_m: float, left_m: float) -> None:
+    """Projected the other way round than the camera does it: from the floor into the picture."""
+    one = scene(camera_pitch_deg=pitch_deg)
+    picture = GroundCamera(one, SPEC).take(ground((forward_m, left_m)), 0.0, 0.0, 0.0)
+    pitch = np.radians(pitch_deg)
+    depth_m = forward_m * np.cos(pitch) + 0.2 * np.sin(pitch)
+    below_m = 0.2 * np.cos(pitch) - forward_m * np.sin(pitch)
+    focal_px = 80 / np.tan(np.radians(45))
+    expected = 79.5 - focal_px * left_m / depth_m, 59.5 + focal_px * below_m / depth_m
+    assert seen_at(picture) == pytest.approx(expected, abs=0.7)
+
+
+def test_the_picture_turns_and_moves_with_the_car() -> None:
+    camera = GroundCamera(scene(camera_pitch_deg=20.0), SPEC)
+    straight = camera.take(ground((0.7, 0.1)), 0.0, 0.0, 0.0)
+    # The same spot, seen from a car that stands elsewhere and looks along y.
+    turned = camera.take(ground((0.5 - 0.1, -1.0 + 0.7)), 0.5, -1.0, np.pi / 2)
+    assert seen_at(turned) == pytest.approx(seen_at(straight), abs=0.5)
+
+
+def test_the_wall_begins_at_the_horizon() -> None:
+    picture = GroundCamera(scene(camera_pitch_deg=10.0), SPEC).take(ground((9, 9)), 0.0, 0.0, 0.0)
+    horizon = 59.5 - 80 * np.tan(np.radians(10))
+    assert (picture[: int(horizon)] == 100).all()
+    assert (picture[int(horizon) + 12 :, 60:100] == 0).all()  # the floor's end, 3 m away, lies 5 rows lower
+
+
+def test_roll_and_field_of_view() -> None:
+    upright = seen_at(GroundCamera(scene(camera_pitch_deg=20.0), SPEC).take(ground((0.8, 0.4)), 0.0, 0.0, 0.0))
+    # A camera rolled clockwise sees the world turned counter-clockwise: what is on its left goes down.
+    rolled = seen_at(
+        GroundCamera(scene(camera_pitch_deg=20.0, camera_roll_deg=5.0), SPEC).take(ground((0.8, 0.4)), 0.0, 0.0, 0.0)
+    )
+    assert rolled[1] > upright[1] + 2
+    wide = seen_at(
+        GroundCamera(scene(camera_pitch_deg=20.0, camera_fov_deg=110.0), SPEC).take(ground((0.8, 0.4)), 0.0, 0.0, 0.0)
+    )
+    assert abs(wide[0] - 79.5) < abs(upright[0] - 79.5)
+
+
+def test_rows_can_be_left_out() -> None:
+    camera = GroundCamera(scene(), SPEC)
+    floor = ground((0.6, 0.0))
+    assert (camera.take(floor, 0.0, 0.0, 0.1, 40) == camera.take(floor, 0.0, 0.0, 0.1)[40:]).all()

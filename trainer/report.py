@@ -1,0 +1,94 @@
+"""`manage.py evaluate`: int8 and float on the same tracks, beside the driver that sees the track. No TensorFlow."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from models.agreement import Agreement, agreement
+from models.folder import Model
+from models.runtime import TFLitePolicy
+from sim_bridge.simulator import Simulator
+from trainer.evaluation import Chooser, Summary, drive_tracks, summarise, teacher
+
+BATCH = 50  # tracks simulated at once: each holds a painted floor of about a megabyte
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The three drivers' summaries, and how int8 and float agree on the frames of int8's drives."""
+
+    model: str
+    laps: int
+    seed: int
+    int8: Summary
+    float32: Summary
+    teacher: Summary
+    int8_against_float: Agreement
+
+    def as_json(self) -> dict[str, object]:
+        return asdict(self) | {name: getattr(self, name).as_json() for name in ("int8", "float32", "teacher")}
+
+
+def evaluate_model(model: Model, tracks: int, laps: int, seed: int, *, progress: bool) -> Evaluation:
+    """Drive `tracks` tracks `laps` times with each of the three. Raises ModelError without the float file."""
+    contract = model.contract
+    reference = model.float_policy()
+    seen: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def int8(observations: np.ndarray, _cars: np.ndarray, _simulator: Simulator) -> np.ndarray:
+        pairs = [(model.policy.advantages(one), reference.advantages(one)) for one in observations]
+        seen.extend(pairs)
+        return np.array([advantages.argmax() for advantages, _ in pairs])
+
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=Console(stderr=True), disable=not progress,
+    ) as bars:  # fmt: skip
+
+        def drive(name: str, choose: Chooser) -> Summary:
+            task = bars.add_task(name, total=tracks)
+            results = []
+            for first in range(0, tracks, BATCH):
+                results += drive_tracks(
+                    choose, contract, min(BATCH, tracks - first), laps, seed, first_track=first,
+                    tick=lambda stopped, first=first: bars.update(task, completed=first + stopped),
+                )  # fmt: skip
+            return summarise(results)
+
+        summaries = [drive("int8", int8), drive("float", _greedy(reference)), drive("teacher", teacher(contract))]
+    compared = agreement(*(np.stack(column) for column in zip(*seen, strict=True)), contract.actions)
+    return Evaluation(str(model.folder), laps, seed, *summaries, compared)
+
+
+def _greedy(policy: TFLitePolicy) -> Chooser:
+    def choose(observations: np.ndarray, _cars: np.ndarray, _simulator: Simulator) -> np.ndarray:
+        return np.array([policy.advantages(one).argmax() for one in observations])
+
+    return choose
+
+
+def table(evaluation: Evaluation) -> None:
+    """Print the evaluation for people."""
+    tracks = evaluation.int8.tracks
+    grid = Table(title=f"{evaluation.model}: {tracks} unseen tracks, {evaluation.laps} laps each, seed {evaluation.seed}")
+    for heading in ("driver", "finished", "left the road", "mean from centre", "worst", "lap time"):
+        grid.add_column(heading, justify="left" if heading == "driver" else "right")
+    for name, summary in (
+        ("int8", evaluation.int8),
+        ("float", evaluation.float32),
+        ("sees the track", evaluation.teacher),
+    ):
+        grid.add_row(
+            name,
+            f"{summary.finished} ({summary.finished_share:.1%})",
+            str(summary.off_road),
+            f"{100 * summary.mean_offset_m:.1f} cm",
+            f"{100 * summary.worst_offset_m:.1f} cm",
+            f"{summary.lap_s:.1f} s" if summary.lap_s else "-",
+        )
+    console = Console()
+    console.print(grid)
+    console.print(f"int8 against float: {evaluation.int8_against_float}")
