@@ -39,8 +39,8 @@ def drive_simulated(model: Model, settings: Settings, *, seed: int, laps: int | 
         preprocessing=Preprocessing(spec),
         policy=Policy(model.policy, model.contract),
         driver_mode=DriverMode(drive.throttle_multiplier),
-        governor=Governor(Limits(drive.throttle_cap, drive.oldest_frame_s)),
-        drivetrain=SimulatedDrivetrain(car),
+        governor=Governor(Limits(drive.throttle_cap, drive.oldest_frame_s), camera.clock_ns),
+        drivetrain=SimulatedDrivetrain(car, camera.clock_ns),
         display=display,
     )
     vehicle = Vehicle(table, {"user/mode": drive.mode})

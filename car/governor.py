@@ -1,7 +1,6 @@
 """The last word before the drivetrain: no command that is stale, not a number, or out of range."""
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,9 +32,9 @@ def govern(
 
 
 class Governor:
-    """The part around `govern`: keeps the last steering."""
+    """The part around `govern`: keeps the last steering. clock_ns: the clock that the camera stamps its frames with."""
 
-    def __init__(self, limits: Limits, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(self, limits: Limits, clock_ns: Callable[[], int]) -> None:
         self._limits, self._clock_ns = limits, clock_ns
         self._steering = 0.0
 

@@ -1,6 +1,7 @@
 """The simulated camera and drivetrain: the one place where the car's code touches the simulator."""
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -43,39 +44,45 @@ class SimulatedCar:
 
 
 class SimulatedCamera:
-    """Blocks until the next frame is due, as a camera does; without realtime, gives it at once."""
+    """Blocks until the next frame is due, as a camera does; without realtime, its clock skips the wait instead."""
 
     def __init__(self, car: SimulatedCar, *, realtime: bool) -> None:
         self._car, self._realtime = car, realtime
         self._sequence = -1
-        self._due_ns = time.monotonic_ns()
+        self._skipped_ns = 0
+        self._due_ns = self.clock_ns()
         self.overruns = 0  # frames that the loop was too late for
 
+    def clock_ns(self) -> int:
+        """The monotonic clock, plus all waits that were skipped: what the car's parts go by."""
+        return time.monotonic_ns() + self._skipped_ns
+
     def run(self) -> tuple[np.ndarray, int, int]:
-        """Frame RGB uint8 (120, 160, 3), monotonic time of capture in ns, sequence number."""
+        """Frame RGB uint8 (120, 160, 3), time of capture in ns of the clock, sequence number."""
         frame = self._car.advance()
-        if self._realtime:
-            self._due_ns += int(1e9 * self._car.period_s)
-            late_ns = time.monotonic_ns() - self._due_ns
-            if late_ns < 0:
-                time.sleep(-late_ns / 1e9)
-            elif self._sequence >= 0 and late_ns > 0:
-                self.overruns += 1
-                self._due_ns += late_ns
+        self._due_ns += int(1e9 * self._car.period_s)
+        late_ns = self.clock_ns() - self._due_ns
+        if late_ns > 0:
+            self.overruns += 1
+            self._due_ns += late_ns  # a camera does not make up for lost frames
+        elif self._realtime:
+            time.sleep(-late_ns / 1e9)
+        else:
+            self._skipped_ns -= late_ns
         self._sequence += 1
-        return frame, time.monotonic_ns(), self._sequence
+        return frame, self.clock_ns(), self._sequence
 
 
 class SimulatedDrivetrain:
     """Takes the command that the next period is driven under."""
 
-    def __init__(self, car: SimulatedCar) -> None:
-        self._car = car
+    def __init__(self, car: SimulatedCar, clock_ns: Callable[[], int]) -> None:
+        self._car, self._clock_ns = car, clock_ns
 
     def run(self, steering: float, throttle: float) -> int:
-        """Returns when the command was given, monotonic ns."""
+        """Returns when the command was given, in ns of the camera's clock."""
         self._car.command = (steering, throttle)
-        return time.monotonic_ns()
+        return self._clock_ns()
 
     def shutdown(self) -> None:
         self._car.command = (0.0, 0.0)

@@ -47,7 +47,7 @@ class Model:
         path = self.folder / FLOAT
         if not path.exists():
             raise ModelError(f"{self.folder} has no {FLOAT}; take the folder that `manage.py train` made")
-        return TFLitePolicy(path)
+        return TFLitePolicy(path.read_bytes())
 
 
 def find_model(path: Path) -> Path:
@@ -78,7 +78,7 @@ def load_model(path: Path) -> Model:
     _check_files(folder, manifest, retrain)
     check_contract(manifest.contract, folder)
     try:
-        policy = TFLitePolicy(folder / MODEL)
+        policy = TFLitePolicy((folder / MODEL).read_bytes())
     except ValueError as error:
         raise ModelError(f"{folder / MODEL} does not load: {error}; {retrain}") from error
     expected = (manifest.contract.observation.shape, len(manifest.contract.actions), True)
@@ -141,25 +141,21 @@ def _check_golden(folder: Path, policy: TFLitePolicy, remedy: str) -> None:
 
 
 def write_model(
-    folder: Path, model: bytes, float_model: bytes, golden_observations: np.ndarray, manifest: dict[str, object]
-) -> Manifest:
-    """Write a model folder, whole or not at all. manifest: the fields that are not computed here.
+    folder: Path, models: dict[str, bytes], golden_observations: np.ndarray, manifest: dict[str, object]
+) -> None:
+    """Write a model folder, whole or not at all.
 
-    Golden outputs are those of the runtime at hand. Raises StorageError where it cannot be written.
+    models: the content of MODEL and FLOAT. manifest: its fields but `files`. Golden outputs are those of the runtime at
+    hand. Raises StorageError where it cannot be written.
     """
+    policy = TFLitePolicy(models[MODEL])
+    outputs = np.stack([policy.raw(observation) for observation in golden_observations])
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, observations=golden_observations, outputs=outputs)
+    contents = models | {GOLDEN: buffer.getvalue()}
+    files = {name: FileEntry(sha256=hashlib.sha256(one).hexdigest(), size=len(one)) for name, one in contents.items()}
+    complete = Manifest.model_validate(manifest | {"files": files})
+    contents[MANIFEST] = (json.dumps(complete.model_dump(mode="json"), indent=2) + "\n").encode()
     with write_folder(folder) as staging:
-        (staging / MODEL).write_bytes(model)
-        (staging / FLOAT).write_bytes(float_model)
-        policy = TFLitePolicy(staging / MODEL)
-        buffer = io.BytesIO()
-        outputs = np.stack([policy.raw(observation) for observation in golden_observations])
-        np.savez_compressed(buffer, observations=golden_observations, outputs=outputs)
-        (staging / GOLDEN).write_bytes(buffer.getvalue())
-        entries = {}
-        for name in (MODEL, FLOAT, GOLDEN):
-            content = (staging / name).read_bytes()
-            entries[name] = FileEntry(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
-        complete = Manifest.model_validate(manifest | {"files": entries})
-        text = json.dumps(complete.model_dump(mode="json"), indent=2) + "\n"
-        (staging / MANIFEST).write_text(text, encoding="utf-8")
-    return complete
+        for name, content in contents.items():
+            (staging / name).write_bytes(content)

@@ -4,7 +4,6 @@ The only file that imports either. One thread: for so small a network a second o
 """
 
 import importlib
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -28,14 +27,14 @@ def _interpreter_module() -> ModuleType:
 
 
 class TFLitePolicy:
-    """A model file, loaded. Full-integer models take the camera's bytes, float ones take them divided by 255."""
+    """A model, loaded. Full-integer models take the camera's bytes, float ones take them divided by 255."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises RuntimeMissing without a runtime, ValueError for a file that is no model of one image in, one row out."""
+    def __init__(self, file: bytes) -> None:
+        """file: the content of a .tflite file. Raises RuntimeMissing without a runtime, ValueError for a file that is no model of one image in, one row out."""
         module = _interpreter_module()
         self.runtime = module.__name__.partition(".")[0]
         try:
-            self._interpreter = module.Interpreter(model_path=str(path), num_threads=1)
+            self._interpreter = module.Interpreter(model_content=file, num_threads=1)
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ValueError(str(error).strip().splitlines()[-1]) from error

@@ -1,7 +1,7 @@
 """Every knob of the trainer, its default and its reason. Each is an argument of `manage.py train`, and is saved with the
 model. Read by the command line: imports nothing heavy."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,7 +13,7 @@ class Hyperparameters(BaseModel):
 
     seed: Annotated[int, Field(ge=0, description="of worlds, weights and exploration")] = 0
     envs: Annotated[int, Field(ge=1, le=256, description="cars that gather experience in lock-step")] = 16
-    reward: Annotated[str, Field(description="a name from sim_bridge/reward.py")] = "gaussian"
+    reward: Annotated[Literal["gaussian", "gaussian_progress"], Field(description="a name from sim_bridge/reward.py")] = "gaussian"
     updates_per_round: Annotated[
         int, Field(ge=1, le=64, description="updates each time all cars made a step")
     ] = 4

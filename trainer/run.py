@@ -17,7 +17,6 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,13 +29,13 @@ from rich.console import Console
 
 from errors import UserError
 from models.contract import Contract
-from models.folder import write_model
 from settings import PROJECT
 from storage.files import StorageError, write_file
 from trainer.ddqn import Progress, train
 from trainer.evaluation import Summary
-from trainer.export import export
+from trainer.export import advantage_network, convert
 from trainer.hyperparameters import Hyperparameters
+from trainer.package import package_in_own_process
 
 CALIBRATION_FRAMES = 2000
 
@@ -82,15 +81,15 @@ def run(
     with np.load(folder / "weights.npz", allow_pickle=False) as weights:
         learner.online.set_weights([weights[str(index)] for index in range(len(weights))])
     console.print("exporting the best network to int8 ...")
-    calibration = replay.frames_for_calibration(CALIBRATION_FRAMES)
-    int8, float32, alike = export(learner.online, contract, calibration)
+    frames = replay.frames_for_calibration(CALIBRATION_FRAMES)
+    network = advantage_network(learner.online, contract)
     now = datetime.now(UTC)
     best: Summary = kept["evaluation"]
-    write_model(
+    alike = package_in_own_process(
         folder / "model",
-        int8,
-        float32,
-        golden_observations=calibration[:32],
+        convert(network, frames[::2]),
+        convert(network),
+        frames=frames[1::2],
         manifest={
             "name": folder.name,
             "sequence": int(now.timestamp()),
@@ -105,7 +104,6 @@ def run(
                 "validation_tracks": best.tracks,
                 "validation_finished": best.finished,
                 "validation_mean_offset_m": round(best.mean_offset_m, 4),
-                "int8_against_float": asdict(alike),
             },
         },
     )

@@ -1,0 +1,100 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from car.driver_mode import DriverMode
+from car.governor import Governor, Limits, govern
+from car.policy import Policy
+from car.preprocessing import Preprocessing
+from models.contract import Contract
+
+CONTRACT = Contract()
+LIMITS = Limits(throttle_cap=0.2, oldest_frame_s=0.2)
+number = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([-1.0, -0.2, 0.0, 0.2, 0.2000001, 1.0, 99.0])
+
+
+@given(number, number, st.floats(-1, 1) | st.sampled_from([0.0, 0.2, 0.2000001, -1e-9]), st.floats(-1, 1))
+def test_whatever_is_asked_the_governor_gives_a_command_within_limits(
+    steering: float, throttle: float, age_s: float, last: float
+) -> None:
+    out_steering, out_throttle, reason = govern(steering, throttle, age_s, last, LIMITS)
+    assert -1 <= out_steering <= 1
+    assert -LIMITS.throttle_cap <= out_throttle <= LIMITS.throttle_cap
+    good = math.isfinite(steering) and math.isfinite(throttle) and 0 <= age_s <= LIMITS.oldest_frame_s
+    if not good:
+        assert (out_steering, out_throttle) == (last, 0.0)
+        assert reason
+    elif abs(throttle) <= LIMITS.throttle_cap:
+        assert (out_throttle, reason) == (throttle, "")
+
+
+def test_a_frame_grows_stale_by_the_monotonic_clock() -> None:
+    now_ns = 10**12
+    governor = Governor(LIMITS, clock_ns=lambda: now_ns)
+    assert governor.run(0.5, 0.1, now_ns - 200_000_000) == (0.5, 0.1, "")
+    steering, throttle, reason = governor.run(-0.5, 0.1, now_ns - 201_000_000)
+    assert (steering, throttle) == (0.5, 0.0)
+    assert reason == "the frame is 201 ms old"
+    assert governor.run(0.0, 0.1, now_ns + 1)[1] == 0  # a frame from the future is no frame
+
+
+def test_modes_are_donkeycars() -> None:
+    mode = DriverMode(throttle_multiplier=0.5)
+    assert mode.run("user", 0.1, 0.2, 0.3, 0.4) == (0.1, 0.2)
+    assert mode.run("local_angle", 0.1, 0.2, 0.3, 0.4) == (0.3, 0.2)
+    assert mode.run("local", 0.1, 0.2, 0.3, 0.4) == (0.3, 0.2)
+    for name in ("user", "local_angle", "local"):
+        assert mode.run(name, None, None, None, None) == (0, 0)
+    with pytest.raises(ValueError, match="no drive mode 'pilot'"):
+        mode.run("pilot", 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(("camera_hz", "expected"), [(20, 20), (60, 20), (30, 15), (10, 10), (120, 20)])
+def test_the_policy_is_due_once_a_period_whatever_the_cameras_rate(camera_hz: int, expected: int) -> None:
+    """At 30 Hz a period is one frame too little and two are too much: 15 decisions a second, evenly."""
+    part = Preprocessing(CONTRACT.observation)
+    frame = np.zeros((120, 160), np.uint8)
+    jitter_ns = np.random.default_rng(0).integers(-900_000, 900_000, 5 * camera_hz)
+    due = [part.run(frame, int(1e9 * k / camera_hz + jitter_ns[k]))[1] for k in range(5 * camera_hz)]
+    assert sum(due) == pytest.approx(5 * expected, abs=1)
+
+
+def test_preprocessing_gives_the_contracts_observation() -> None:
+    part = Preprocessing(CONTRACT.observation)
+    frame = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    observation, due = part.run(frame, 0)
+    assert due
+    assert observation.shape == CONTRACT.observation.shape
+    assert part.run(frame, 1000) == (None, False)
+
+
+class FixedPolicy:
+    def __init__(self, advantages: list[float]) -> None:
+        self._advantages = np.array(advantages, np.float32)
+
+    def advantages(self, _: np.ndarray) -> np.ndarray:
+        return self._advantages
+
+
+def decide(*rows: list[float]) -> list[int]:
+    part = Policy(FixedPolicy([0] * 7), CONTRACT)
+    actions = []
+    for row in rows:
+        part._policy = FixedPolicy(row)
+        actions.append(part.run(np.zeros(CONTRACT.observation.shape, np.uint8))[0])
+    return actions
+
+
+def test_the_best_action_is_taken_and_a_tie_goes_to_the_nearest_steering() -> None:
+    assert decide([0, 1, 2, 3, 4, 9, 5]) == [5]
+    assert decide([0] * 7) == [3]  # straight ahead, where the wheels are
+    assert decide([0, 0, 0, 0, 0, 0, 9], [5, 0, 0, 0, 5, 0, 0]) == [6, 4]
+    assert decide([9, 0, 0, 0, 0, 0, 0], [5, 0, 0, 0, 5, 0, 0]) == [0, 0]
+
+
+def test_a_policy_that_gives_no_numbers_raises() -> None:
+    with pytest.raises(ValueError, match="not numbers"):
+        decide([math.nan] * 7)

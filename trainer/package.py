@@ -1,0 +1,66 @@
+"""From TFLite files to a model folder, checked in the runtime that the car has.
+
+Runs in a process of its own, without TensorFlow: tflite-runtime 2.14 cannot load a model where TensorFlow 2.21 has been
+imported (its symbols clash: "vector::reserve"), and a check in the car's own surroundings is worth more anyway.
+"""
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from errors import UserError
+from models.agreement import Agreement, agreement
+from models.contract import Contract
+from models.folder import FLOAT, MODEL, load_model, write_model
+from models.runtime import TFLitePolicy
+
+INT8_OPERATIONS = {"CONV_2D", "FULLY_CONNECTED", "RESHAPE"}  # all that the network is; anything else would be slow
+GOLDEN_FRAMES = 32
+
+
+class PackageError(UserError):
+    """The converter made something that a car must not drive."""
+
+
+def package_in_own_process(
+    folder: Path, int8: bytes, float32: bytes, frames: np.ndarray, manifest: dict[str, Any]
+) -> Agreement:
+    """`package`, where TensorFlow was never imported."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(package, folder, int8, float32, frames, manifest).result()
+
+
+def package(folder: Path, int8: bytes, float32: bytes, frames: np.ndarray, manifest: dict[str, Any]) -> Agreement:
+    """Check the two files, write the model folder, and check it once more as a car would.
+
+    frames: uint8 (n, size, size, stack), n >= GOLDEN_FRAMES, not those that calibrated int8. manifest: all fields but
+    `files`; what int8 and float agree in is added to its `evaluation`. Raises PackageError, StorageError.
+    """
+    contract: Contract = manifest["contract"]
+    policy, reference = TFLitePolicy(int8), TFLitePolicy(float32)
+    check_int8(policy, contract)
+    alike = agreement(
+        np.stack([policy.advantages(frame) for frame in frames]),
+        np.stack([reference.advantages(frame) for frame in frames]),
+        contract.actions,
+    )
+    evaluation = manifest["evaluation"] | {"int8_against_float_on_replay": asdict(alike)}
+    write_model(folder, {MODEL: int8, FLOAT: float32}, frames[:GOLDEN_FRAMES], manifest | {"evaluation": evaluation})
+    load_model(folder)
+    return alike
+
+
+def check_int8(policy: TFLitePolicy, contract: Contract) -> None:
+    """Raises PackageError where the file is not int8 throughout, with the input that the camera's bytes fit."""
+    scale, zero_point = policy.input_quantization
+    if not policy.quantised or abs(scale - 1 / 255) > 1e-6 or zero_point != -128:
+        raise PackageError(f"the input has scale {scale:.6f} and zero point {zero_point}, instead of 1/255 and -128")
+    if (policy.shape, policy.actions) != (contract.observation.shape, len(contract.actions)):
+        raise PackageError(f"the model takes {policy.shape} and gives {policy.actions} actions; its contract differs")
+    foreign = policy.operations - INT8_OPERATIONS
+    if foreign:
+        raise PackageError(f"the model has operations that a car should not run: {', '.join(sorted(foreign))}")
