@@ -31,10 +31,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-CarOption = Annotated[Path, typer.Option("--car", help="The car's own folder: settings.toml, models.", metavar="FOLDER")]
+CarOption = Annotated[
+    Path, typer.Option("--car", help="The car's own folder: settings.toml, models.", metavar="FOLDER")
+]
 ModelOption = Annotated[
     Path | None,
-    typer.Option("--model", help="A model folder or a training run. Default: the car's current one, else the shipped one."),
+    typer.Option(
+        "--model", help="A model folder or a training run. Default: the car's current one, else the shipped one."
+    ),
 ]
 
 
@@ -62,7 +66,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with each track, instead of the table.")] = False,
     car: CarOption = PROJECT / "mycar",
 ) -> None:
-    """Measure a policy: closed loop on unseen tracks, int8 and float on the same ones, beside a driver that sees all."""
+    """Measure a policy: closed loop on unseen tracks, int8 and float on the same ones, beside a driver that sees it."""
     from car.drive import choose_model  # noqa: PLC0415
     from trainer.report import evaluate_model, table  # noqa: PLC0415
 
@@ -83,7 +87,9 @@ def _options_of(model: type[Any]) -> Callable[[Callable[..., None]], Callable[..
                 name,
                 inspect.Parameter.KEYWORD_ONLY,
                 default=field.default,
-                annotation=Annotated[field.annotation, typer.Option(help=field.description, rich_help_panel="Hyper-parameters")],
+                annotation=Annotated[
+                    field.annotation, typer.Option(help=field.description, rich_help_panel="Hyper-parameters")
+                ],
             )
             for name, field in model.model_fields.items()
         ]

@@ -27,10 +27,14 @@ class DriveSettings(_Section):
 
     mode: Annotated[
         Literal["user", "local_angle", "local"],
-        Field(description="who drives at the start, in donkeycar's words: a person, the policy steering, the policy alone"),
+        Field(
+            description="who drives at the start, in donkeycar's words: a person, the policy steering, the policy alone"
+        ),
     ] = "local"
     throttle_cap: Annotated[float, Field(ge=0, le=1, description="no throttle beyond this reaches the car")] = 0.2
-    throttle_multiplier: Annotated[float, Field(ge=0, le=2, description="times the policy's throttle, before the cap")] = 1.0
+    throttle_multiplier: Annotated[
+        float, Field(ge=0, le=2, description="times the policy's throttle, before the cap")
+    ] = 1.0
     oldest_frame_s: Annotated[
         float, Field(gt=0, le=0.25, description="a frame older than this when its command leaves stops the car")
     ] = 0.2

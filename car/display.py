@@ -42,7 +42,9 @@ def track_from_above(car: SimulatedCar, size: int = 120) -> np.ndarray:
     width = max(1, round(track.width_m * pixels_per_m))
     cv2.polylines(picture, [pixel(track.points)], True, (90, 90, 90), width, cv2.LINE_AA, 4)
     cv2.circle(picture, pixel(track.points[0]).tolist(), 16 * max(1, width // 3), (230, 230, 230), -1, cv2.LINE_AA, 4)
-    cv2.circle(picture, pixel(car.simulator.centre_m()[0]).tolist(), 16 * max(2, width // 2), YELLOW, -1, cv2.LINE_AA, 4)
+    cv2.circle(
+        picture, pixel(car.simulator.centre_m()[0]).tolist(), 16 * max(2, width // 2), YELLOW, -1, cv2.LINE_AA, 4
+    )
     return picture
 
 
@@ -61,7 +63,13 @@ class Display:
     """The last part of the loop, so that nothing waits for it but the next frame."""
 
     def __init__(
-        self, car: SimulatedCar, camera: SimulatedCamera, actions: ActionTable, *, pictures: bool, out: TextIO = sys.stdout
+        self,
+        car: SimulatedCar,
+        camera: SimulatedCamera,
+        actions: ActionTable,
+        *,
+        pictures: bool,
+        out: TextIO = sys.stdout,
     ) -> None:
         """pictures: `out` is a terminal that can show them."""
         self._car, self._camera, self._actions = car, camera, actions

@@ -16,8 +16,10 @@ class DriverMode:
         pilot_steering: float | None,
         pilot_throttle: float | None,
     ) -> tuple[float, float]:
-        """Steering and throttle of whoever has them; 0 from one who said nothing yet. Raises ValueError for another mode:
-        in donkeycar a misspelt one becomes full autopilot."""
+        """Steering and throttle of whoever has them; 0 from one who said nothing yet.
+
+        Raises ValueError for another mode: in donkeycar a misspelt one becomes full autopilot.
+        """
         if mode == "user":
             return user_steering or 0.0, user_throttle or 0.0
         if mode == "local_angle":

@@ -23,7 +23,7 @@ class PartFailed(UserError):
 
 
 class Part(Protocol):
-    """donkeycar's part: `run` takes the row's inputs and returns its outputs; `shutdown`, where there is one, ends it."""
+    """donkeycar's part: `run` takes the row's inputs and returns its outputs; `shutdown`, if there is one, ends it."""
 
     def run(self, *inputs: Any) -> Any: ...
 
@@ -39,7 +39,14 @@ class Row:
 
 
 def parts_table(
-    *, camera: Part, preprocessing: Part, policy: Part, driver_mode: Part, governor: Part, drivetrain: Part, display: Part
+    *,
+    camera: Part,
+    preprocessing: Part,
+    policy: Part,
+    driver_mode: Part,
+    governor: Part,
+    drivetrain: Part,
+    display: Part,
 ) -> list[Row]:
     """From light to servo."""
     # fmt: off
@@ -49,7 +56,8 @@ def parts_table(
         Row(preprocessing, ("cam/image_array", "cam/t_capture_ns"),
             ("pilot/observation", "pilot/due")),
         Row(policy, ("pilot/observation",),
-            ("pilot/action", "pilot/steering", "pilot/throttle", "pilot/advantages", "pilot/inference_ms"), when="pilot/due"),
+            ("pilot/action", "pilot/steering", "pilot/throttle", "pilot/advantages", "pilot/inference_ms"),
+            when="pilot/due"),
         Row(driver_mode, ("user/mode", "user/steering", "user/throttle", "pilot/steering", "pilot/throttle"),
             ("wanted/steering", "wanted/throttle")),
         Row(governor, ("wanted/steering", "wanted/throttle", "cam/t_capture_ns"),
@@ -81,7 +89,9 @@ class Vehicle(DonkeyVehicle):
         """
         self.start(rate_hz=sys.maxsize)  # the camera sets the pace
         if self.failure:
-            cause = f"{type(self.failure).__name__}: {self.failure}" if str(self.failure) else type(self.failure).__name__
+            cause = (
+                f"{type(self.failure).__name__}: {self.failure}" if str(self.failure) else type(self.failure).__name__
+            )
             raise PartFailed(f"{self.profiler.running} failed while driving: {cause}") from self.failure
 
     def update_parts(self) -> None:

@@ -6,6 +6,7 @@ whose contract it cannot meet. Frozen; its digest names it.
 
 import hashlib
 import json
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -50,7 +51,7 @@ class ActionTable(_Frozen):
     @field_validator("steering", "throttle")
     @classmethod
     def _ascending(cls, values: tuple[float, ...]) -> tuple[float, ...]:
-        if not values or any(b <= a for a, b in zip(values, values[1:], strict=False)):
+        if not values or any(after <= before for before, after in pairwise(values)):
             raise ValueError("must be one or more numbers in ascending order")
         return values
 

@@ -1,9 +1,9 @@
 """A model is a folder. This file writes one whole and trusts one only after checking it.
 
-    model.tflite    int8 throughout, what the car runs
-    float.tflite    the same network in float32, for comparison on a workstation; a car does without
-    golden.npz      inputs and the int8 outputs they gave, to be met within 1 LSB before the model is trusted
-    manifest.json   sha256 of each of these, contract, how it was made, how well it drove
+model.tflite    int8 throughout, what the car runs
+float.tflite    the same network in float32, for comparison on a workstation; a car does without
+golden.npz      inputs and the int8 outputs they gave, to be met within 1 LSB before the model is trusted
+manifest.json   sha256 of each of these, contract, how it was made, how well it drove
 """
 
 import hashlib
@@ -72,7 +72,9 @@ def load_model(path: Path) -> Model:
     except (OSError, ValidationError) as error:
         cause = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         where = ".".join(map(str, error.errors()[0]["loc"])) if isinstance(error, ValidationError) else ""
-        raise ModelError(f"{folder / MANIFEST} cannot be used: {where + ': ' if where else ''}{cause}; {retrain}") from error
+        raise ModelError(
+            f"{folder / MANIFEST} cannot be used: {where + ': ' if where else ''}{cause}; {retrain}"
+        ) from error
     if manifest.contract.digest != manifest.contract_digest:
         raise ModelError(f"{folder / MANIFEST}: the contract does not have the digest it claims; {retrain}")
     _check_files(folder, manifest, retrain)
@@ -84,8 +86,7 @@ def load_model(path: Path) -> Model:
     expected = (manifest.contract.observation.shape, len(manifest.contract.actions), True)
     if (policy.shape, policy.actions, policy.quantised) != expected:
         raise ModelError(
-            f"{folder / MODEL} takes {policy.shape} and gives {policy.actions} actions, which its contract does not say; "
-            + retrain
+            f"{folder / MODEL} takes {policy.shape} and gives {policy.actions} actions, unlike its contract; {retrain}"
         )
     _check_golden(folder, policy, retrain)
     return Model(folder, manifest, policy)
@@ -129,11 +130,13 @@ def _check_golden(folder: Path, policy: TFLitePolicy, remedy: str) -> None:
             observations, expected = golden["observations"], golden["outputs"]
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ModelError(f"{folder / GOLDEN} cannot be read ({error}); {remedy}") from error
-    if observations.shape != (len(observations), *policy.shape) or expected.shape != (len(observations), policy.actions):
+    if observations.shape != (len(observations), *policy.shape) or expected.shape != (
+        len(observations),
+        policy.actions,
+    ):
         raise ModelError(f"{folder / GOLDEN} does not fit the model; {remedy}")
-    for observation, row in zip(observations, expected, strict=True):
+    for observation, row in zip(observations, expected.astype(int), strict=True):
         got = policy.raw(observation).astype(int)
-        row = row.astype(int)
         close = np.abs(got - row).max() <= 1  # 1 LSB: what arm64 and x86 differ by
         same = row[got.argmax()] >= row.max() - 1  # the same action, unless tied within that
         if not (close and same):

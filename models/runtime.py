@@ -30,7 +30,10 @@ class TFLitePolicy:
     """A model, loaded. Full-integer models take the camera's bytes, float ones take them divided by 255."""
 
     def __init__(self, file: bytes) -> None:
-        """file: the content of a .tflite file. Raises RuntimeMissing without a runtime, ValueError for a file that is no model of one image in, one row out."""
+        """file: the content of a .tflite file.
+
+        Raises RuntimeMissing without a runtime, ValueError for a file that is no model of one image in, one row out.
+        """
         module = _interpreter_module()
         self.runtime = module.__name__.partition(".")[0]
         try:
@@ -56,11 +59,8 @@ class TFLitePolicy:
 
     def raw(self, observation: np.ndarray) -> np.ndarray:
         """uint8 (size, size, stack) -> the output as it leaves the network, int8 or float32 (actions,)."""
-        if self.quantised:
-            # Scale 1/255 and zero point -128: quantising a byte is flipping its top bit.
-            tensor = (observation ^ 0x80).view(np.int8)
-        else:
-            tensor = observation.astype(np.float32) / 255
+        # int8, scale 1/255 and zero point -128: quantising a byte is flipping its top bit.
+        tensor = (observation ^ 0x80).view(np.int8) if self.quantised else observation.astype(np.float32) / 255
         self._interpreter.set_tensor(self._input["index"], tensor[None])
         self._interpreter.invoke()
         return self._interpreter.get_tensor(self._output["index"])[0]

@@ -36,7 +36,7 @@ class GroundCamera:
 def _looks_at(scene: Scene, spec: ObservationSpec) -> np.ndarray:
     """Where each pixel looks, row by row, in the car's frame: float32 (height * width, 1, 2), metres forward and left.
 
-    The ray through pixel (u, v) of a camera of focal length f pixels goes 1 forward, (cu - u) / f left, (cv - v) / f up;
+    The ray through pixel (u, v) of a camera of focal length f pixels goes 1 forward, (cu - u)/f left, (cv - v)/f up;
     turned by roll and pitch it meets the floor height / -up ahead.
     """
     focal_px = spec.frame_width / 2 / np.tan(np.radians(scene.camera_fov_deg) / 2)

@@ -22,7 +22,7 @@ MAX_STEPS = 600  # 30 s at 20 Hz
 
 
 class DonkeyVectorEnv(VectorEnv):
-    """`num_envs` cars in lock-step. Observations uint8 (n, size, size, stack), actions indices of the contract's table."""
+    """`num_envs` cars in lock-step. Observations uint8 (n, size, size, stack), actions rows of the contract's table."""
 
     metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": []}  # noqa: RUF012, Gymnasium's own form
 
@@ -64,9 +64,7 @@ class DonkeyVectorEnv(VectorEnv):
             self._see(car, first=True)
         return self._observation(), self._infos(self.simulator.state)
 
-    def step(
-        self, actions: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """One control period for all cars; a car that was done gets a new world instead, and reward 0."""
         simulator = self.simulator
         if simulator is None:

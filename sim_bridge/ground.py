@@ -71,7 +71,7 @@ def _weather(canvas: np.ndarray, scene: Scene, rng: np.random.Generator) -> None
     rows, columns = canvas.shape[:2]
     cells = rng.uniform(1 - scene.ground_blotches, 1 + scene.ground_blotches, (rows // 80 + 2, columns // 80 + 2))
     blotches = cv2.resize(np.round(128 * cells).astype(np.uint8), (columns, rows), interpolation=cv2.INTER_LINEAR)
-    # grain is one small patch repeated: the eye does not see it, and a fresh normal number per pixel costs 20 times more
+    # grain is one small patch repeated: the eye does not see it, and a random number per pixel costs 20 times more
     patch = np.clip(128 + scene.ground_grain * rng.standard_normal((256, 256)), 0, 255).astype(np.uint8)
     grain = np.tile(patch, (rows // 256 + 1, columns // 256 + 1))[:rows, :columns]
     if canvas.ndim == 3:

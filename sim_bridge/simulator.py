@@ -55,7 +55,14 @@ class Simulator:
     """`count` cars. `reset` gives a car a new world, `step` moves all of them by one control period, `frame` looks."""
 
     def __init__(
-        self, count: int, table: Table, seed: int | tuple[int, ...], spec: ObservationSpec, *, rgb: bool = False, first_car: int = 0
+        self,
+        count: int,
+        table: Table,
+        seed: int | tuple[int, ...],
+        spec: ObservationSpec,
+        *,
+        rgb: bool = False,
+        first_car: int = 0,
     ) -> None:
         """rgb: paint colours, for people and for donkeycar; luma alone is three times cheaper and all a policy sees.
         first_car: the number of the first car, so that a fleet can be simulated in several batches."""

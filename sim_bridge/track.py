@@ -63,7 +63,7 @@ def resample(points: np.ndarray, count: int) -> np.ndarray:
 
 
 def _round_corners(polygon: np.ndarray, radii_m: np.ndarray) -> np.ndarray:
-    """A closed polygon, (n, 2), with an arc of the given radius at each corner: straights and bends, as people lay them."""
+    """A closed polygon, (n, 2), with an arc of the given radius at each corner: straights and bends, as people do."""
     line = []
     for before, corner, after, radius_m in zip(
         np.roll(polygon, 1, 0), polygon, np.roll(polygon, -1, 0), radii_m, strict=True

@@ -39,7 +39,7 @@ def manage():
 
     def run(*arguments: str | Path, **options) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(PROJECT / "manage.py"), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=options.pop("timeout", 300), **options)
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)
 
     return run
 

@@ -33,8 +33,16 @@ def test_every_hyperparameter_is_an_argument_with_its_default(manage) -> None:
         assert f"[default: {field.default}]" in text
 
 
-@pytest.mark.parametrize("wrong", [["drive", "--laps", "0"], ["drive", "--lapps", "1"], ["fly"], ["evaluate", "--tracks", "x"],
-    ["train", "--reward", "gausian"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["drive", "--laps", "0"],
+        ["drive", "--lapps", "1"],
+        ["fly"],
+        ["evaluate", "--tracks", "x"],
+        ["train", "--reward", "gausian"],
+    ],
+)
 def test_a_wrong_argument_is_explained(manage, wrong: list[str]) -> None:
     process = manage(*wrong)
     assert process.returncode == 2

@@ -25,7 +25,10 @@ def advantage_network(q_network: keras.Model, contract: Contract) -> keras.Model
 
 
 def convert(network: keras.Model, frames: np.ndarray | None = None) -> bytes:
-    """A TFLite file: float32 without frames, int8 throughout when calibrated on them, uint8 (n, size, size, stack), n > 1."""
+    """A TFLite file: float32 without frames, int8 throughout when calibrated on frames.
+
+    frames: observations, uint8 (n, size, size, stack), two or more.
+    """
     converter = tf.lite.TFLiteConverter.from_keras_model(network)
     # Per-tensor dense layers: per-channel ones get an op version that tflite-runtime 2.14 refuses.
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True

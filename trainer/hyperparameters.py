@@ -1,5 +1,7 @@
-"""Every knob of the trainer, its default and its reason. Each is an argument of `manage.py train`, and is saved with the
-model. Read by the command line: imports nothing heavy."""
+"""Every knob of the trainer and its default. Each is an argument of `manage.py train`, and is saved with the model.
+
+Read by the command line: imports nothing heavy.
+"""
 
 from typing import Annotated, Literal
 
@@ -13,20 +15,28 @@ class Hyperparameters(BaseModel):
 
     seed: Annotated[int, Field(ge=0, description="of worlds, weights and exploration")] = 0
     envs: Annotated[int, Field(ge=1, le=256, description="cars that gather experience in lock-step")] = 16
-    reward: Annotated[Literal["gaussian", "gaussian_progress"], Field(description="a name from sim_bridge/reward.py")] = "gaussian"
-    updates_per_round: Annotated[
-        int, Field(ge=1, le=64, description="updates each time all cars made a step")
-    ] = 4
+    reward: Annotated[
+        Literal["gaussian", "gaussian_progress"], Field(description="a name from sim_bridge/reward.py")
+    ] = "gaussian"
+    updates_per_round: Annotated[int, Field(ge=1, le=64, description="updates each time all cars made a step")] = 4
     batch: Annotated[int, Field(ge=8, le=1024, description="transitions in an update")] = 64
     replay: Annotated[int, Field(ge=2_000, le=2_000_000, description="frames remembered, 4 kB each")] = 100_000
     learning_starts: Annotated[int, Field(ge=500, description="frames gathered before the first update")] = 4_000
-    learning_rate: Annotated[float, Field(gt=0, lt=1, description="of Adam, at the start; falls to a tenth as a cosine")] = 5e-4
+    learning_rate: Annotated[
+        float, Field(gt=0, lt=1, description="of Adam, at the start; falls to a tenth as a cosine")
+    ] = 5e-4
     gradient_clip: Annotated[float, Field(gt=0, description="largest global norm of a gradient")] = 10.0
-    gamma: Annotated[float, Field(gt=0, lt=1, description="discount a step: 0.97 looks 33 steps (1.6 s) ahead")] = 0.97
+    gamma: Annotated[float, Field(gt=0, lt=1, description="discount a step: 0.95 looks 20 steps (1 s) ahead")] = 0.95
     n_step: Annotated[int, Field(ge=1, le=10, description="rewards summed before bootstrapping")] = 3
-    target_tau: Annotated[float, Field(gt=0, le=1, description="share of the weights the target net takes per update")] = 0.005
+    target_tau: Annotated[
+        float, Field(gt=0, le=1, description="share of the weights the target net takes per update")
+    ] = 0.005
     epsilon_start: Annotated[float, Field(ge=0, le=1, description="share of random actions at first")] = 1.0
     epsilon_end: Annotated[float, Field(ge=0, le=1, description="and in the end")] = 0.05
-    epsilon_share: Annotated[float, Field(gt=0, le=1, description="share of the training in which epsilon falls")] = 0.15
+    epsilon_share: Annotated[float, Field(gt=0, le=1, description="share of the training in which epsilon falls")] = (
+        0.15
+    )
     evaluate_every_s: Annotated[float, Field(gt=0, description="seconds between evaluations while training")] = 45.0
-    evaluate_cars: Annotated[int, Field(ge=1, le=256, description="cars in such an evaluation, on tracks never trained on")] = 50
+    evaluate_cars: Annotated[
+        int, Field(ge=1, le=256, description="cars in such an evaluation, on tracks never trained on")
+    ] = 50

@@ -13,8 +13,11 @@ import numpy as np
 
 @dataclass
 class Batch:
-    """B transitions over up to n steps. observation, next_observation: uint8 (B, size, size, stack); action: int32 (B,);
-    reward: float32 (B,), discounted sum; discount: float32 (B,), gamma^steps, 0 where the episode terminated."""
+    """B transitions over up to n steps.
+
+    observation, next_observation: uint8 (B, size, size, stack); action: int32 (B,); reward: float32 (B,), discounted
+    sum; discount: float32 (B,), gamma^steps, 0 where the episode terminated.
+    """
 
     observation: np.ndarray
     action: np.ndarray
@@ -80,7 +83,9 @@ class Replay:
             end = np.where(alive, (now + 1) % self._length, end)
             discount[alive & self._terminated[now, car]] = 0
             alive &= ~self._ended[now, car]
-        return Batch(self._observation(slot, car), self._action[slot, car], reward, discount, self._observation(end, car))
+        return Batch(
+            self._observation(slot, car), self._action[slot, car], reward, discount, self._observation(end, car)
+        )
 
     def frames_for_calibration(self, count: int) -> np.ndarray:
         """About `count` observations, uint8 (n, size, size, stack), shuffled: an eighth of them from just before the

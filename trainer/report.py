@@ -73,13 +73,15 @@ def _greedy(policy: TFLitePolicy) -> Chooser:
 def table(evaluation: Evaluation) -> None:
     """Print the evaluation for people."""
     tracks = evaluation.int8.tracks
-    grid = Table(title=f"{evaluation.model}: {tracks} unseen tracks, {evaluation.laps} laps each, seed {evaluation.seed}")
+    grid = Table(
+        title=f"{evaluation.model}: {tracks} unseen tracks, {evaluation.laps} laps each, seed {evaluation.seed}"
+    )
     for heading in ("driver", "finished", "left the road", "mean from centre", "worst", "lap time"):
         grid.add_column(heading, justify="left" if heading == "driver" else "right")
     for name, summary in (
         ("int8", evaluation.int8),
         ("float", evaluation.float32),
-        ("sees the track", evaluation.teacher),
+        ("teacher", evaluation.teacher),
     ):
         grid.add_row(
             name,
@@ -91,4 +93,5 @@ def table(evaluation: Evaluation) -> None:
         )
     console = Console()
     console.print(grid)
-    console.print(f"int8 against float: {evaluation.int8_against_float}")
+    console.print(f"int8 against float: {evaluation.int8_against_float}", soft_wrap=True)
+    console.print("teacher: pure pursuit that sees the track, held to the same actions", style="dim", soft_wrap=True)

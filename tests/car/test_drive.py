@@ -102,7 +102,7 @@ def test_a_terminal_gets_the_live_picture() -> None:
 
 
 def test_a_frame_is_followed_by_the_frame_of_the_command_it_caused() -> None:
-    """No extra tick between a command and the step it drives: the simulated car is as late as the table says, no more."""
+    """No extra tick between a command and the step it drives: the car is as late as the table says, no more."""
     car = SimulatedCar(SPEC, seed=3)
     camera = SimulatedCamera(car, realtime=False)
     drivetrain = SimulatedDrivetrain(car, camera.clock_ns)
@@ -135,7 +135,8 @@ def test_the_simulated_camera_keeps_the_period_in_real_time() -> None:
     assert [sequence for _, _, sequence in frames] == list(range(8))
     times_ns = [t_capture_ns for _, t_capture_ns, _ in frames]
     # Never early: a camera cannot show the future. (How late depends on the machine; it is counted, not asserted.)
-    assert all(now - times_ns[0] >= 0.999e9 * SPEC.period_s * k for k, now in enumerate(times_ns))
+    # The first may have been woken late itself, hence the 10 ms.
+    assert all(now - times_ns[0] >= 1e9 * SPEC.period_s * k - 10e6 for k, now in enumerate(times_ns))
 
 
 def test_without_real_time_the_clock_skips_the_waits() -> None:
@@ -143,7 +144,7 @@ def test_without_real_time_the_clock_skips_the_waits() -> None:
     started = time.monotonic_ns()
     times_ns = [camera.run()[1] for _ in range(100)]
     waited_ns = time.monotonic_ns() - started
-    assert times_ns[-1] - times_ns[0] >= 99 * 0.05e9
+    assert times_ns[-1] - times_ns[0] >= 99 * 0.0499e9
     assert waited_ns < times_ns[-1] - times_ns[0]
     assert np.diff(times_ns).min() > 0
 

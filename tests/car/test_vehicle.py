@@ -64,7 +64,8 @@ def test_the_memory_can_be_given_and_conditions_hold_outputs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"), [(ValueError("no such thing"), "ValueError: no such thing"), (AssertionError(), "AssertionError")]
+    ("error", "reason"),
+    [(ValueError("no such thing"), "ValueError: no such thing"), (AssertionError(), "AssertionError")],
 )
 def test_a_part_that_raises_ends_the_drive_with_its_name_and_all_parts_shut_down(error: Exception, reason: str) -> None:
     counter = Counter(100)

@@ -83,7 +83,7 @@ def _contract(manifest: dict, **observation) -> None:
         (lambda m: m["contract"]["observation"].update(crop_top=30), "does not have the digest"),
         (lambda m: _contract(m, frame_width=320), "wants a camera of 320 x 120"),
         (lambda m: _contract(m, period_s=0.001), "decide every 0.001 s"),
-        (lambda m: _contract(m, stack=3), "which its contract does not say"),
+        (lambda m: _contract(m, stack=3), "unlike its contract"),
         (lambda m: m["contract"].update(version=2), "contract.version"),
         (lambda m: m.update(schema_version=2), "schema_version"),
         (lambda m: m["files"].update({"../evil": m["files"][MODEL]}), "lists a file that no model has"),

@@ -2,7 +2,6 @@ import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from models.contract import Contract
@@ -10,7 +9,9 @@ from models.observation import FrameStack, grey_view
 
 SPEC = Contract().observation
 # Small random pictures blown up: flat areas and hard edges, as in real frames, and quick to draw.
-pictures = arrays(np.uint8, (12, 16, 3)).map(lambda small: cv2.resize(small, (160, 120), interpolation=cv2.INTER_NEAREST))
+pictures = arrays(np.uint8, (12, 16, 3)).map(
+    lambda small: cv2.resize(small, (160, 120), interpolation=cv2.INTER_NEAREST)
+)
 
 
 @given(pictures)

@@ -1,0 +1,88 @@
+"""The learner and the network. Run by test_with_tensorflow.py in a process of its own, or by naming this file."""
+
+import numpy as np
+import pytest
+
+from models.contract import Contract
+from trainer.ddqn import Learner
+from trainer.export import advantage_network
+from trainer.hyperparameters import Hyperparameters
+from trainer.network import q_network
+from trainer.replay import Batch
+
+CONTRACT = Contract()
+SHAPE = CONTRACT.observation.shape
+
+
+def random_batch(size: int, seed: int = 0, **fixed: np.ndarray) -> Batch:
+    rng = np.random.default_rng(seed)
+    fields = {
+        "observation": rng.integers(0, 256, (size, *SHAPE), dtype=np.uint8),
+        "action": rng.integers(0, 7, size).astype(np.int32),
+        "reward": rng.uniform(size=size).astype(np.float32),
+        "discount": np.full(size, 0.9, np.float32),
+        "next_observation": rng.integers(0, 256, (size, *SHAPE), dtype=np.uint8),
+    }
+    return Batch(**(fields | fixed))
+
+
+def q_values(network, observation: np.ndarray) -> np.ndarray:
+    value, advantage = (part.numpy() for part in network(observation.astype(np.float32) / 255))
+    return value + advantage - advantage.mean(axis=1, keepdims=True)
+
+
+def test_the_goal_is_that_of_double_dqn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loss of the compiled update against the formula written out: online chooses, target values."""
+    learner = Learner(CONTRACT, Hyperparameters(seed=1))
+    rng = np.random.default_rng(1)
+    for variable in learner.target.trainable_variables:  # else online and target agree and the test could not tell
+        variable.assign_add(0.02 * rng.standard_normal(variable.shape))
+    batch = random_batch(32, discount=np.where(np.arange(32) % 2, 0.0, 0.9).astype(np.float32))
+    monkeypatch.setattr(batch, "mirror", lambda *_: None)
+    rows = np.arange(32)
+    best = q_values(learner.online, batch.next_observation).argmax(axis=1)
+    goal = batch.reward + batch.discount * q_values(learner.target, batch.next_observation)[rows, best]
+    error = np.abs(goal - q_values(learner.online, batch.observation)[rows, batch.action])
+    huber = np.where(error <= 1, error**2 / 2, error - 0.5).mean()
+    assert (best != q_values(learner.target, batch.next_observation).argmax(axis=1)).any()
+    loss, _ = learner.learn(batch, 1e-4)
+    assert loss == pytest.approx(huber, rel=1e-4)
+
+
+def test_the_target_follows_slowly() -> None:
+    settings = Hyperparameters(target_tau=0.25)
+    learner = Learner(CONTRACT, settings)
+    before = [weight.copy() for weight in learner.target.get_weights()]
+    learner.learn(random_batch(16), 1e-3)
+    for old, new, online in zip(before, learner.target.get_weights(), learner.online.get_weights(), strict=True):
+        np.testing.assert_allclose(new, old + 0.25 * (online - old), atol=1e-6)
+
+
+def test_learning_finds_the_action_that_pays() -> None:
+    """A bandit: white pictures want action 0 or its mirror 6, black ones 3; nothing follows."""
+    learner = Learner(CONTRACT, Hyperparameters(seed=2))
+    rng = np.random.default_rng(2)
+    for _ in range(150):
+        white = rng.uniform(size=64) < 0.5
+        pictures = np.where(white[:, None, None, None], 255, 0).astype(np.uint8) * np.ones(SHAPE, np.uint8)
+        action = rng.integers(0, 7, 64).astype(np.int32)
+        reward = np.where(white, np.isin(action, (0, 6)), action == 3).astype(np.float32)
+        learner.learn(
+            random_batch(64, observation=pictures, action=action, reward=reward, discount=np.zeros(64, np.float32)),
+            1e-3,
+        )
+    white, black = np.full((1, *SHAPE), 255, np.uint8), np.zeros((1, *SHAPE), np.uint8)
+    assert learner.greedy(white)[0] in (0, 6)
+    assert learner.greedy(black)[0] == 3
+
+
+def test_the_exported_network_gives_centred_advantages_exactly() -> None:
+    network = q_network(CONTRACT)
+    network.get_layer("advantage").bias.assign(np.arange(7.0))
+    pictures = np.random.default_rng(0).uniform(size=(5, *SHAPE)).astype(np.float32)
+    _, advantage = network(pictures)
+    expected = advantage.numpy() - advantage.numpy().mean(axis=1, keepdims=True)
+    exported = advantage_network(network, CONTRACT)
+    got = np.concatenate([exported(picture[None]).numpy() for picture in pictures])
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+    np.testing.assert_allclose(got.sum(axis=1), 0, atol=1e-4)
