@@ -48,13 +48,16 @@ def drive(
     laps: Annotated[int | None, typer.Option(min=1, help="Stop after so many laps. Default: Ctrl-C.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Names the simulated track, room and car.")] = 1,
     realtime: Annotated[bool, typer.Option(help="At 20 frames a second, or as fast as it goes.")] = True,
+    picture: Annotated[Path | None, typer.Option(metavar="PNG", help="Leave a picture of the drive there.")] = None,
     car: CarOption = PROJECT / "mycar",
 ) -> None:
     """Drive: the policy at the wheel of the simulated car, shown live."""
     from car.drive import choose_model, drive_simulated  # noqa: PLC0415
     from settings import load_settings  # noqa: PLC0415
 
-    drive_simulated(choose_model(car, model), load_settings(car), seed=seed, laps=laps, realtime=realtime)
+    drive_simulated(
+        choose_model(car, model), load_settings(car), seed=seed, laps=laps, realtime=realtime, picture=picture
+    )
 
 
 @app.command()
@@ -127,7 +130,7 @@ def _add_train() -> None:
 
         console = Console()
         folder = run(runs / (name or default_name()), chosen, minutes or (None if steps else 10), steps, console)
-        console.print(f"the model is in {folder}; try  python manage.py drive --model {folder.parent}")
+        console.print(f"the model is in {folder}; try  python manage.py drive --model {folder.parent}", soft_wrap=True)
 
 
 _add_train()

@@ -9,6 +9,7 @@ from car.governor import Governor, Limits
 from car.policy import Policy
 from car.preprocessing import Preprocessing
 from car.simulated import SimulatedCamera, SimulatedCar, SimulatedDrivetrain
+from car.snapshots import Snapshots
 from car.vehicle import Vehicle, parts_table
 from errors import UserError
 from models.folder import Model, load_model
@@ -24,10 +25,12 @@ def choose_model(car: Path, named: Path | None) -> Model:
     return load_model(named or (current if current.exists() else PRETRAINED))
 
 
-def drive_simulated(model: Model, settings: Settings, *, seed: int, laps: int | None, realtime: bool) -> str:
-    """Drive the embedded simulator until the laps are done or Ctrl-C; returns the last status line.
+def drive_simulated(
+    model: Model, settings: Settings, *, seed: int, laps: int | None, realtime: bool, picture: Path | None
+) -> None:
+    """Drive the embedded simulator until the laps are done or Ctrl-C; where asked for, leave a PNG at `picture`.
 
-    Raises UserError when a part fails or the car keeps leaving the road.
+    Raises UserError when a part fails, the car keeps leaving the road or the picture cannot be written.
     """
     spec = model.contract.observation
     car = SimulatedCar(spec, seed)
@@ -45,13 +48,17 @@ def drive_simulated(model: Model, settings: Settings, *, seed: int, laps: int | 
     )
     vehicle = Vehicle(table, {"user/mode": drive.mode})
     vehicle.add(_LapsDone(vehicle, car, laps))
+    snapshots = Snapshots(car, picture) if picture else None
+    if snapshots:
+        vehicle.add(snapshots, ["cam/image_array", "steering"])
     vehicle.drive()
+    if snapshots:
+        snapshots.save()
     if laps is not None and car.off_roads >= MOST_OFF_ROADS:
         raise UserError(
             f"the car left the road {car.off_roads} times before {laps} laps were done; "
             "try another --seed, or a policy trained for longer"
         )
-    return display.status()
 
 
 class _LapsDone:

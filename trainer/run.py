@@ -107,7 +107,7 @@ def run(
             },
         },
     )
-    console.print(f"int8 against float: {alike}")
+    console.print(f"int8 against float: {alike}", soft_wrap=True)
     return folder / "model"
 
 
@@ -144,13 +144,14 @@ class _Report:
             evaluation = progress.evaluation
             self._console.print(
                 f"{_clock(progress.elapsed_s)}  finished {evaluation.finished} of {evaluation.tracks} unseen tracks, "
-                f"{100 * evaluation.mean_offset_m:.1f} cm from the centre"
+                f"{100 * evaluation.mean_offset_m:.1f} cm from the centre",
+                soft_wrap=True,
             )
         if self._console.is_terminal:
             self._status.update(line)
         elif progress.elapsed_s - self._printed_s > 10:
             self._printed_s = progress.elapsed_s
-            self._console.print(line)
+            self._console.print(line, soft_wrap=True)
         names = ("elapsed_s", "frames", "updates", "epsilon", "loss", "q", "episode_return", "episode_steps")
         metrics = {name: getattr(progress, name) for name in names}
         if progress.evaluation:
