@@ -11,16 +11,22 @@ def advantage_network(q_network: keras.Model, contract: Contract) -> keras.Model
     """The part of the Q network that chooses: observation (1, size, size, stack) in [0, 1] -> advantages (1, actions).
 
     V(s) is left out, since it would eat the range of int8. The advantages have mean 0 by their basis, and the basis is
-    folded into the layer before it: one product, exact but for rounding. The batch is 1 and static: with a dynamic one
-    the converter leaves shape arithmetic in the graph, and tflite-runtime then drops its fast kernels.
+    folded into the layer before it: one product, exact but for rounding. Dense layers become convolutions over all
+    there is, the same sums, because TFLite then keeps an int8 scale for each output and not one for all. The batch is 1 and static: with a dynamic one the converter
+    leaves shape arithmetic in the graph, and tflite-runtime then drops its fast kernels.
     """
-    coefficients = q_network.get_layer("coefficients")
-    trunk = keras.Model(q_network.inputs, coefficients.input)
-    advantage = keras.layers.Dense(len(contract.actions), name="advantage")
     observation = keras.Input(batch_size=1, shape=contract.observation.shape, name="observation")
-    network = keras.Model(observation, advantage(trunk(observation)), name="policy")
+    features = q_network.get_layer("conv2")(q_network.get_layer("conv1")(observation))
+    dense, coefficients = q_network.get_layer("dense"), q_network.get_layer("coefficients")
     (basis,) = q_network.get_layer("advantage").get_weights()
-    advantage.set_weights([weights @ basis for weights in coefficients.get_weights()])
+    hidden = keras.layers.Conv2D(dense.units, features.shape[1:3], activation="relu6", name="dense")
+    advantage = keras.layers.Conv2D(len(contract.actions), 1, name="advantage")
+    row = keras.layers.Reshape((len(contract.actions),))
+    network = keras.Model(observation, row(advantage(hidden(features))), name="policy")
+    kernel, bias = dense.get_weights()
+    hidden.set_weights([kernel.reshape(*features.shape[1:], dense.units), bias])
+    kernel, bias = coefficients.get_weights()
+    advantage.set_weights([(kernel @ basis)[None, None], bias @ basis])
     return network
 
 
@@ -29,8 +35,9 @@ def shift_bias(network: keras.Model, error: np.ndarray) -> None:
     which an int8 model keeps in 32 bits. M. Nagel et al., Data-Free Quantization Through Weight Equalization and Bias
     Correction (2019), section 4.2, applied to the outputs alone.
     """
-    kernel, bias = network.layers[-1].get_weights()
-    network.layers[-1].set_weights([kernel, bias - error])
+    layer = network.get_layer("advantage")
+    kernel, bias = layer.get_weights()
+    layer.set_weights([kernel, bias - error])
 
 
 def convert(network: keras.Model, frames: np.ndarray | None = None) -> bytes:
@@ -39,8 +46,6 @@ def convert(network: keras.Model, frames: np.ndarray | None = None) -> bytes:
     frames: observations, uint8 (n, size, size, stack), two or more.
     """
     converter = tf.lite.TFLiteConverter.from_keras_model(network)
-    # Per-tensor dense layers: per-channel ones get an op version that tflite-runtime 2.14 refuses.
-    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     if frames is not None:
         # One pixel each in two of them: the input's scale becomes 1/255 and its zero point -128, and quantising a byte
         # is flipping its top bit. Whole black and white frames would do that too, and widen the outputs' range.

@@ -16,8 +16,8 @@ class Hyperparameters(BaseModel):
     seed: Annotated[int, Field(ge=0, description="of worlds, weights and exploration")] = 0
     envs: Annotated[int, Field(ge=1, le=256, description="cars that gather experience in lock-step")] = 16
     reward: Annotated[
-        Literal["gaussian", "gaussian_progress"], Field(description="a name from sim_bridge/reward.py")
-    ] = "gaussian"
+        Literal["laplace", "gaussian", "gaussian_progress"], Field(description="a name from sim_bridge/reward.py")
+    ] = "laplace"
     updates_per_round: Annotated[int, Field(ge=1, le=64, description="updates each time all cars made a step")] = 4
     batch: Annotated[int, Field(ge=8, le=1024, description="transitions in an update")] = 64
     replay: Annotated[int, Field(ge=2_000, le=2_000_000, description="frames remembered, 4 kB each")] = 100_000

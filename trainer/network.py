@@ -8,7 +8,7 @@ import numpy as np
 
 from models.contract import ActionTable, Contract
 
-DEGREE = 4  # of the advantage as a polynomial in the steering
+DEGREE = 3  # of the advantage as a polynomial in the steering: one hump, leaning
 
 
 def advantage_basis(actions: ActionTable) -> np.ndarray:

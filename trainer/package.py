@@ -22,7 +22,7 @@ from models.runtime import TFLitePolicy
 
 Result = TypeVar("Result")
 
-INT8_OPERATIONS = {"CONV_2D", "FULLY_CONNECTED", "RESHAPE"}  # all that the network is; anything else would be slow
+INT8_OPERATIONS = {"CONV_2D", "RESHAPE"}  # all that the network is; anything else would be slow
 GOLDEN_FRAMES = 32
 
 
