@@ -3,7 +3,11 @@
 The only file that imports either. One thread: for so small a network a second one costs more in waiting than it saves.
 """
 
+import contextlib
 import importlib
+import os
+import sys
+from collections.abc import Iterator
 from types import ModuleType
 
 import numpy as np
@@ -26,6 +30,20 @@ def _interpreter_module() -> ModuleType:
     raise RuntimeMissing("no TFLite runtime is installed; type `make install`")
 
 
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """The runtimes' C++ side announces its delegate on file descriptor 2; what goes wrong it raises as well."""
+    sys.stderr.flush()
+    before, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(nowhere)
+
+
 class TFLitePolicy:
     """A model, loaded. Full-integer models take the camera's bytes, float ones take them divided by 255."""
 
@@ -37,8 +55,9 @@ class TFLitePolicy:
         module = _interpreter_module()
         self.runtime = module.__name__.partition(".")[0]
         try:
-            self._interpreter = module.Interpreter(model_content=file, num_threads=1)
-            self._interpreter.allocate_tensors()
+            with _silent_stderr():
+                self._interpreter = module.Interpreter(model_content=file, num_threads=1)
+                self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ValueError(str(error).strip().splitlines()[-1]) from error
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()

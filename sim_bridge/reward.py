@@ -18,8 +18,8 @@ def gaussian(state: State) -> np.ndarray:
 def laplace(state: State) -> np.ndarray:
     """A peak without a flat top: exp(-|distance|), scaled like the Gaussian.
 
-    Near the centre the Gaussian is flat, so a policy that has learnt to stay there sees actions of nearly equal worth, and
-    int8 cannot tell them apart. Here a centimetre counts wherever the car is.
+    Near the centre the Gaussian is flat, so a policy that has learnt to stay there sees actions of nearly equal worth,
+    and int8 cannot tell them apart. Here a centimetre counts wherever the car is.
     """
     return np.exp(-np.abs(state.offset_m) / (LAPLACE * state.half_width_m))
 

@@ -12,8 +12,9 @@ def advantage_network(q_network: keras.Model, contract: Contract) -> keras.Model
 
     V(s) is left out, since it would eat the range of int8. The advantages have mean 0 by their basis, and the basis is
     folded into the layer before it: one product, exact but for rounding. Dense layers become convolutions over all
-    there is, the same sums, because TFLite then keeps an int8 scale for each output and not one for all. The batch is 1 and static: with a dynamic one the converter
-    leaves shape arithmetic in the graph, and tflite-runtime then drops its fast kernels.
+    there is, the same sums, because TFLite then keeps an int8 scale for each output and not one for all. The batch is 1
+    and static: with a dynamic one the converter leaves shape arithmetic in the graph, and tflite-runtime then drops its
+    fast kernels.
     """
     observation = keras.Input(batch_size=1, shape=contract.observation.shape, name="observation")
     features = q_network.get_layer("conv2")(q_network.get_layer("conv1")(observation))
