@@ -31,6 +31,42 @@ def advantage_network(q_network: keras.Model, contract: Contract) -> keras.Model
     return network
 
 
+def round_last_layer(network: keras.Model, frames: np.ndarray) -> None:
+    """Put the last layer's weights on the grid that int8 will have, so that the outputs suffer least on these frames.
+
+    frames: uint8 (n, size, size, stack). The advantages are small differences of large sums, so rounding each weight by itself costs more than all other
+    roundings together.
+    """
+    layer = network.get_layer("advantage")
+    trunk = keras.Model(network.inputs, layer.input)
+    features = np.concatenate([trunk(frame[None].astype(np.float32) / 255).numpy().ravel()[None] for frame in frames])
+    kernel, bias = layer.get_weights()
+    layer.set_weights([round_with_feedback(kernel[0, 0], features)[None, None], bias])
+
+
+def round_with_feedback(kernel: np.ndarray, features: np.ndarray) -> np.ndarray:
+    """kernel, float32 (inputs, outputs), rounded to multiples of a 127th of each column's largest weight.
+
+    What a rounding spoils is made good by the weights still to be rounded: E. Frantar et al., GPTQ (2022), algorithm 1,
+    with the features, float32 (n, inputs), that the layer sees. Each column begins with its largest weight, which fixes
+    its scale.
+    """
+    hessian = features.T.astype(np.float64) @ features / len(features)
+    hessian += 0.01 * np.diag(hessian).mean() * np.eye(len(hessian))  # the paper's damping
+    rounded = np.empty_like(kernel)
+    for output, column in enumerate(kernel.T):
+        order = np.argsort(-np.abs(column))
+        step = np.abs(column[order[0]]) / 127
+        weights = column[order].astype(np.float64)
+        spread = np.linalg.cholesky(np.linalg.inv(hessian[np.ix_(order, order)])).T
+        for index in range(len(weights)):
+            exact = weights[index]
+            weights[index] = np.clip(np.round(exact / step), -127, 127) * step
+            weights[index + 1 :] -= (exact - weights[index]) / spread[index, index] * spread[index, index + 1 :]
+        rounded[order, output] = weights
+    return rounded
+
+
 def shift_bias(network: keras.Model, error: np.ndarray) -> None:
     """Take the mean error that quantising makes in each advantage, float32 (actions,), out of the last layer's bias,
     which an int8 model keeps in 32 bits. M. Nagel et al., Data-Free Quantization Through Weight Equalization and Bias

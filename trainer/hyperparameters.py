@@ -28,6 +28,9 @@ class Hyperparameters(BaseModel):
     gradient_clip: Annotated[float, Field(gt=0, description="largest global norm of a gradient")] = 10.0
     gamma: Annotated[float, Field(gt=0, lt=1, description="discount a step: 0.9 looks 10 steps (0.5 s) ahead")] = 0.9
     n_step: Annotated[int, Field(ge=1, le=10, description="rewards summed before bootstrapping")] = 3
+    gap: Annotated[
+        float, Field(ge=0, lt=1, description="advantage learning: action gaps grow by 1 / (1 - gap); 0 is plain DDQN")
+    ] = 0.7
     target_tau: Annotated[
         float, Field(gt=0, le=1, description="share of the weights the target net takes per update")
     ] = 0.005

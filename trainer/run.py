@@ -33,7 +33,7 @@ from settings import PROJECT
 from storage.files import StorageError, write_file
 from trainer.ddqn import Progress, train
 from trainer.evaluation import Summary
-from trainer.export import advantage_network, convert, shift_bias
+from trainer.export import advantage_network, convert, round_last_layer, shift_bias
 from trainer.hyperparameters import Hyperparameters
 from trainer.package import mean_error, package, without_tensorflow
 
@@ -85,6 +85,7 @@ def run(
     calibrating, comparing = frames[::2], frames[1::2]
     network = advantage_network(learner.online, contract)
     float32 = convert(network)
+    round_last_layer(network, calibrating)
     shift_bias(network, without_tensorflow(mean_error, convert(network, calibrating), float32, calibrating))
     now = datetime.now(UTC)
     best: Summary = kept["evaluation"]
