@@ -68,8 +68,8 @@ class Learner:
         best = tf.argmax(_q(self.online(next_observation, training=False)), axis=1)
         worth = tf.gather(_q(self.target(next_observation, training=False)), best, batch_dims=1)
         goal = reward + discount * worth
-        # Advantage learning: what an action lacks to the best one counts more than it must. The best stays the best, the
-        # others fall behind, further than noise and int8 can reach. Bellemare et al., Increasing the Action Gap (2016).
+        # Advantage learning: what an action lacks to the best one counts more than it must. The best stays the best,
+        # the others fall behind, further than noise and int8 reach. Bellemare et al., Increasing the Action Gap (2016).
         standing = _q(self.target(observation, training=False))
         lacking = tf.reduce_max(standing, axis=1) - tf.gather(standing, action, batch_dims=1)
         goal -= self.settings.gap * lacking

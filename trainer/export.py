@@ -34,12 +34,12 @@ def advantage_network(q_network: keras.Model, contract: Contract) -> keras.Model
 def round_last_layer(network: keras.Model, frames: np.ndarray) -> None:
     """Put the last layer's weights on the grid that int8 will have, so that the outputs suffer least on these frames.
 
-    frames: uint8 (n, size, size, stack). The advantages are small differences of large sums, so rounding each weight by itself costs more than all other
-    roundings together.
+    frames: uint8 (n, size, size, stack). The advantages are small differences of large sums, so rounding each weight by
+    itself costs more than all other roundings together.
     """
     layer = network.get_layer("advantage")
     trunk = keras.Model(network.inputs, layer.input)
-    features = np.concatenate([trunk(frame[None].astype(np.float32) / 255).numpy().ravel()[None] for frame in frames])
+    features = np.stack([trunk(frame[None].astype(np.float32) / 255).numpy().ravel() for frame in frames])
     kernel, bias = layer.get_weights()
     layer.set_weights([round_with_feedback(kernel[0, 0], features)[None, None], bias])
 

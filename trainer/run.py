@@ -51,13 +51,13 @@ def run(
         raise UserError(f"{folder} exists already; give this run another --name")
     _share_the_cores()
     contract = Contract()
-    command = _command(hyperparameters, minutes, frames)
+    command, commit = _command(hyperparameters, minutes, frames), _commit()
     write_file(
         folder / "settings.json",
         _json(
             {
                 "command": command,
-                "commit": _commit(),
+                "commit": commit,
                 "hyperparameters": hyperparameters.model_dump(),
                 "contract": contract.model_dump(mode="json"),
             }
@@ -104,7 +104,7 @@ def run(
             "trained_on": "the embedded simulator, table `training` of sim_bridge/distributions.py",
             "command": command,
             "hyperparameters": hyperparameters.model_dump(),
-            "commit": _commit(),
+            "commit": commit,  # of the start: what runs is what was read then
             "evaluation": {
                 "validation_tracks": best.tracks,
                 "validation_finished": best.finished,

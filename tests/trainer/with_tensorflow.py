@@ -5,7 +5,7 @@ import pytest
 
 from models.contract import ActionTable, Contract
 from trainer.ddqn import Learner
-from trainer.export import advantage_network, shift_bias
+from trainer.export import advantage_network, round_with_feedback, shift_bias
 from trainer.hyperparameters import Hyperparameters
 from trainer.network import DEGREE, advantage_basis, q_network
 from trainer.replay import Batch
@@ -31,9 +31,9 @@ def q_values(network, observation: np.ndarray) -> np.ndarray:
     return value + advantage
 
 
-def test_the_goal_is_that_of_double_dqn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_goal_is_that_of_double_dqn_and_advantage_learning(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loss of the compiled update against the formula written out: online chooses, target values."""
-    learner = Learner(CONTRACT, Hyperparameters(seed=1))
+    learner = Learner(CONTRACT, Hyperparameters(seed=1, gap=0.6))
     rng = np.random.default_rng(1)
     for variable in learner.target.trainable_variables:  # else online and target agree and the test could not tell
         variable.assign_add(0.02 * rng.standard_normal(variable.shape))
@@ -42,6 +42,8 @@ def test_the_goal_is_that_of_double_dqn(monkeypatch: pytest.MonkeyPatch) -> None
     rows = np.arange(32)
     best = q_values(learner.online, batch.next_observation).argmax(axis=1)
     goal = batch.reward + batch.discount * q_values(learner.target, batch.next_observation)[rows, best]
+    standing = q_values(learner.target, batch.observation)
+    goal -= 0.6 * (standing.max(axis=1) - standing[rows, batch.action])
     error = np.abs(goal - q_values(learner.online, batch.observation)[rows, batch.action])
     huber = np.where(error <= 1, error**2 / 2, error - 0.5).mean()
     assert (best != q_values(learner.target, batch.next_observation).argmax(axis=1)).any()
@@ -95,7 +97,7 @@ def test_the_advantages_basis_is_smooth_centred_and_mirrors(throttle: tuple[floa
 
 def test_the_exported_network_gives_the_advantages_exactly() -> None:
     network = q_network(CONTRACT)
-    network.get_layer("coefficients").bias.assign([1.0, -2.0, 0.5, 3.0])
+    network.get_layer("coefficients").bias.assign([1.0, -2.0, 0.5][:DEGREE])
     pictures = np.random.default_rng(0).uniform(size=(5, *SHAPE)).astype(np.float32)
     _, expected = (part.numpy() for part in network(pictures))
     exported = advantage_network(network, CONTRACT)
@@ -105,3 +107,20 @@ def test_the_exported_network_gives_the_advantages_exactly() -> None:
     shift_bias(exported, np.arange(7.0))
     shifted = np.concatenate([exported(picture[None]).numpy() for picture in pictures])
     np.testing.assert_allclose(shifted, expected - np.arange(7.0), atol=1e-5)
+
+
+def test_rounding_with_feedback_stays_on_the_grid_and_spoils_less() -> None:
+    rng = np.random.default_rng(0)
+    # Features that go together, as a network's do: 40 inputs of 6 causes.
+    features = (rng.uniform(size=(500, 6)) @ rng.uniform(size=(6, 40)) + 0.05 * rng.standard_normal((500, 40))).astype(
+        np.float32
+    )
+    kernel = rng.standard_normal((40, 7)).astype(np.float32)
+    step = np.abs(kernel).max(axis=0) / 127
+    nearest = np.round(kernel / step) * step
+    rounded = round_with_feedback(kernel, features)
+    on_grid = rounded / step
+    np.testing.assert_allclose(on_grid, np.round(on_grid), atol=1e-3)
+    np.testing.assert_allclose(np.abs(on_grid).max(axis=0), 127, atol=1e-3)  # the converter finds the same scale
+    error = np.abs(features @ (rounded - kernel)).mean()
+    assert error < 0.5 * np.abs(features @ (nearest - kernel)).mean()
