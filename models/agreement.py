@@ -23,12 +23,13 @@ class Agreement:
         )
 
 
-def agreement(advantages: np.ndarray, reference: np.ndarray, actions: ActionTable) -> Agreement:
-    """advantages, reference: float32 (n, actions), of the two policies on the same n frames.
+def agreement(chosen: np.ndarray, reference: np.ndarray, actions: ActionTable) -> Agreement:
+    """How alike, on n frames.
 
+    chosen: int (n,), the first policy's actions; reference: float32 (n, actions), the second's advantages.
     regret is the mean loss over all frames, divided by the mean over all frames of max minus min of the reference.
     """
-    chosen, best = advantages.argmax(axis=1), reference.argmax(axis=1)
+    best = reference.argmax(axis=1)
     levels, rows = len(actions.throttle), np.arange(len(reference))
     lost = reference[rows, best] - reference[rows, chosen]
     return Agreement(

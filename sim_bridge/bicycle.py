@@ -35,6 +35,11 @@ class Bicycles:
             self._commands = np.pad(self._commands, ((0, 0), (0, needed - self._commands.shape[1]), (0, 0)))
         self._commands[:, :, car] = 0.0
 
+    @property
+    def commanded_steering(self) -> np.ndarray:
+        """The steering last commanded to each car, float64 (n,)."""
+        return self._commands[0, 0]
+
     def step(self, steering: np.ndarray, throttle: np.ndarray) -> None:
         """One control period. steering, throttle: (n,), -1 .. +1, issued at its start, felt `latency_s` later."""
         self._commands[:, 1:] = self._commands[:, :-1]

@@ -6,7 +6,7 @@ import numpy as np
 
 from sim_bridge.simulator import State
 
-SIGMA = 0.4  # of the Gaussian, as a share of half the road's width: a wheel on the edge line earns a tenth
+SIGMA = 0.25  # of the Gaussian, as a share of half the road: beyond it lie a third of the reward and half of the road
 
 
 def gaussian(state: State) -> np.ndarray:

@@ -87,7 +87,7 @@ def _as_input(observation: tf.Tensor) -> tf.Tensor:
 
 def _q(outputs: list[tf.Tensor]) -> tf.Tensor:
     value, advantage = outputs
-    return value + advantage - tf.reduce_mean(advantage, axis=1, keepdims=True)
+    return value + advantage
 
 
 @dataclass

@@ -10,18 +10,27 @@ from models.contract import Contract
 def advantage_network(q_network: keras.Model, contract: Contract) -> keras.Model:
     """The part of the Q network that chooses: observation (1, size, size, stack) in [0, 1] -> advantages (1, actions).
 
-    V(s) is left out, since it would eat the range of int8, and the mean over the actions is subtracted within the last
-    layer's weights, which is exact and free. The batch is 1 and static: with a dynamic one the converter leaves shape
-    arithmetic in the graph, and tflite-runtime then drops its fast kernels.
+    V(s) is left out, since it would eat the range of int8. The advantages have mean 0 by their basis, and the basis is
+    folded into the layer before it: one product, exact but for rounding. The batch is 1 and static: with a dynamic one
+    the converter leaves shape arithmetic in the graph, and tflite-runtime then drops its fast kernels.
     """
-    head = q_network.get_layer("advantage")
-    trunk = keras.Model(q_network.inputs, head.input)
-    centred = keras.layers.Dense(len(contract.actions), name="centred_advantage")
+    coefficients = q_network.get_layer("coefficients")
+    trunk = keras.Model(q_network.inputs, coefficients.input)
+    advantage = keras.layers.Dense(len(contract.actions), name="advantage")
     observation = keras.Input(batch_size=1, shape=contract.observation.shape, name="observation")
-    network = keras.Model(observation, centred(trunk(observation)), name="policy")
-    kernel, bias = head.get_weights()
-    centred.set_weights([kernel - kernel.mean(axis=1, keepdims=True), bias - bias.mean()])
+    network = keras.Model(observation, advantage(trunk(observation)), name="policy")
+    (basis,) = q_network.get_layer("advantage").get_weights()
+    advantage.set_weights([weights @ basis for weights in coefficients.get_weights()])
     return network
+
+
+def shift_bias(network: keras.Model, error: np.ndarray) -> None:
+    """Take the mean error that quantising makes in each advantage, float32 (actions,), out of the last layer's bias,
+    which an int8 model keeps in 32 bits. M. Nagel et al., Data-Free Quantization Through Weight Equalization and Bias
+    Correction (2019), section 4.2, applied to the outputs alone.
+    """
+    kernel, bias = network.layers[-1].get_weights()
+    network.layers[-1].set_weights([kernel, bias - error])
 
 
 def convert(network: keras.Model, frames: np.ndarray | None = None) -> bytes:

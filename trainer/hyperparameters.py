@@ -26,7 +26,7 @@ class Hyperparameters(BaseModel):
         float, Field(gt=0, lt=1, description="of Adam, at the start; falls to a tenth as a cosine")
     ] = 5e-4
     gradient_clip: Annotated[float, Field(gt=0, description="largest global norm of a gradient")] = 10.0
-    gamma: Annotated[float, Field(gt=0, lt=1, description="discount a step: 0.95 looks 20 steps (1 s) ahead")] = 0.95
+    gamma: Annotated[float, Field(gt=0, lt=1, description="discount a step: 0.9 looks 10 steps (0.5 s) ahead")] = 0.9
     n_step: Annotated[int, Field(ge=1, le=10, description="rewards summed before bootstrapping")] = 3
     target_tau: Annotated[
         float, Field(gt=0, le=1, description="share of the weights the target net takes per update")

@@ -5,18 +5,22 @@ imported (its symbols clash: "vector::reserve"), and a check in the car's own su
 """
 
 import multiprocessing
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from errors import UserError
 from models.agreement import Agreement, agreement
 from models.contract import Contract
+from models.decision import decide
 from models.folder import FLOAT, MODEL, load_model, write_model
 from models.runtime import TFLitePolicy
+
+Result = TypeVar("Result")
 
 INT8_OPERATIONS = {"CONV_2D", "FULLY_CONNECTED", "RESHAPE"}  # all that the network is; anything else would be slow
 GOLDEN_FRAMES = 32
@@ -26,25 +30,29 @@ class PackageError(UserError):
     """The converter made something that a car must not drive."""
 
 
-def package_in_own_process(
-    folder: Path, int8: bytes, float32: bytes, frames: np.ndarray, manifest: dict[str, Any]
-) -> Agreement:
-    """`package`, where TensorFlow was never imported."""
+def without_tensorflow(function: Callable[..., Result], *arguments: Any) -> Result:
+    """Call a function of this file in a process where TensorFlow was never imported."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(package, folder, int8, float32, frames, manifest).result()
+        return pool.submit(function, *arguments).result()
+
+
+def mean_error(int8: bytes, float32: bytes, frames: np.ndarray) -> np.ndarray:
+    """What quantising adds to each advantage on average over frames, float32 (actions,)."""
+    policy, reference = TFLitePolicy(int8), TFLitePolicy(float32)
+    return np.mean([policy.advantages(frame) - reference.advantages(frame) for frame in frames], axis=0)
 
 
 def package(folder: Path, int8: bytes, float32: bytes, frames: np.ndarray, manifest: dict[str, Any]) -> Agreement:
     """Check the two files, write the model folder, and check it once more as a car would.
 
-    frames: uint8 (n, size, size, stack), n >= GOLDEN_FRAMES, not those that calibrated int8. manifest: all fields but
-    `files`; what int8 and float agree in is added to its `evaluation`. Raises PackageError, StorageError.
+    frames: uint8 (n, size, size, stack), n >= GOLDEN_FRAMES, others than those that calibrated int8. manifest: all
+    fields but `files`; what int8 and float agree in is added to its `evaluation`. Raises PackageError, StorageError.
     """
     contract: Contract = manifest["contract"]
     policy, reference = TFLitePolicy(int8), TFLitePolicy(float32)
     check_int8(policy, contract)
     alike = agreement(
-        np.stack([policy.advantages(frame) for frame in frames]),
+        np.array([decide(policy.advantages(frame), contract.actions, 0.0) for frame in frames]),
         np.stack([reference.advantages(frame) for frame in frames]),
         contract.actions,
     )

@@ -8,6 +8,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from models.agreement import Agreement, agreement
+from models.contract import Contract
+from models.decision import decide
 from models.folder import Model
 from models.runtime import TFLitePolicy
 from sim_bridge.simulator import Simulator
@@ -36,12 +38,14 @@ def evaluate_model(model: Model, tracks: int, laps: int, seed: int, *, progress:
     """Drive `tracks` tracks `laps` times with each of the three. Raises ModelError without the float file."""
     contract = model.contract
     reference = model.float_policy()
-    seen: list[tuple[np.ndarray, np.ndarray]] = []
+    chosen, by_reference = [], []  # on each frame of int8's drives: its action, and float's advantages
+    decide_int8 = _greedy(model.policy, contract)
 
-    def int8(observations: np.ndarray, _cars: np.ndarray, _simulator: Simulator) -> np.ndarray:
-        pairs = [(model.policy.advantages(one), reference.advantages(one)) for one in observations]
-        seen.extend(pairs)
-        return np.array([advantages.argmax() for advantages, _ in pairs])
+    def int8(observations: np.ndarray, cars: np.ndarray, simulator: Simulator) -> np.ndarray:
+        actions = decide_int8(observations, cars, simulator)
+        chosen.extend(actions)
+        by_reference.extend(reference.advantages(one) for one in observations)
+        return actions
 
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
@@ -58,14 +62,26 @@ def evaluate_model(model: Model, tracks: int, laps: int, seed: int, *, progress:
                 )  # fmt: skip
             return summarise(results)
 
-        summaries = [drive("int8", int8), drive("float", _greedy(reference)), drive("teacher", teacher(contract))]
-    compared = agreement(*(np.stack(column) for column in zip(*seen, strict=True)), contract.actions)
+        summaries = [
+            drive("int8", int8),
+            drive("float", _greedy(reference, contract)),
+            drive("teacher", teacher(contract)),
+        ]
+    compared = agreement(np.array(chosen), np.stack(by_reference), contract.actions)
     return Evaluation(str(model.folder), laps, seed, *summaries, compared)
 
 
-def _greedy(policy: TFLitePolicy) -> Chooser:
-    def choose(observations: np.ndarray, _cars: np.ndarray, _simulator: Simulator) -> np.ndarray:
-        return np.array([policy.advantages(one).argmax() for one in observations])
+def _greedy(policy: TFLitePolicy, contract: Contract) -> Chooser:
+    """Decides as the car does: ties go to the steering nearest to the one the car holds."""
+
+    def choose(observations: np.ndarray, cars: np.ndarray, simulator: Simulator) -> np.ndarray:
+        held = simulator.bicycles.commanded_steering[cars]
+        return np.array(
+            [
+                decide(policy.advantages(one), contract.actions, steering)
+                for one, steering in zip(observations, held, strict=True)
+            ]
+        )
 
     return choose
 

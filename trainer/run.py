@@ -33,9 +33,9 @@ from settings import PROJECT
 from storage.files import StorageError, write_file
 from trainer.ddqn import Progress, train
 from trainer.evaluation import Summary
-from trainer.export import advantage_network, convert
+from trainer.export import advantage_network, convert, shift_bias
 from trainer.hyperparameters import Hyperparameters
-from trainer.package import package_in_own_process
+from trainer.package import mean_error, package, without_tensorflow
 
 CALIBRATION_FRAMES = 2000
 
@@ -82,15 +82,19 @@ def run(
         learner.online.set_weights([weights[str(index)] for index in range(len(weights))])
     console.print("exporting the best network to int8 ...")
     frames = replay.frames_for_calibration(CALIBRATION_FRAMES)
+    calibrating, comparing = frames[::2], frames[1::2]
     network = advantage_network(learner.online, contract)
+    float32 = convert(network)
+    shift_bias(network, without_tensorflow(mean_error, convert(network, calibrating), float32, calibrating))
     now = datetime.now(UTC)
     best: Summary = kept["evaluation"]
-    alike = package_in_own_process(
+    alike = without_tensorflow(
+        package,
         folder / "model",
-        convert(network, frames[::2]),
-        convert(network),
-        frames=frames[1::2],
-        manifest={
+        convert(network, calibrating),
+        float32,
+        comparing,
+        {
             "name": folder.name,
             "sequence": int(now.timestamp()),
             "created": now.isoformat(timespec="seconds"),

@@ -79,7 +79,7 @@ class FixedPolicy:
         return self._advantages
 
 
-def decide(*rows: list[float]) -> list[int]:
+def decisions(*rows: list[float]) -> list[int]:
     part = Policy(FixedPolicy([0] * 7), CONTRACT)
     actions = []
     for row in rows:
@@ -89,12 +89,12 @@ def decide(*rows: list[float]) -> list[int]:
 
 
 def test_the_best_action_is_taken_and_a_tie_goes_to_the_nearest_steering() -> None:
-    assert decide([0, 1, 2, 3, 4, 9, 5]) == [5]
-    assert decide([0] * 7) == [3]  # straight ahead, where the wheels are
-    assert decide([0, 0, 0, 0, 0, 0, 9], [5, 0, 0, 0, 5, 0, 0]) == [6, 4]
-    assert decide([9, 0, 0, 0, 0, 0, 0], [5, 0, 0, 0, 5, 0, 0]) == [0, 0]
+    assert decisions([0, 1, 2, 3, 4, 9, 5]) == [5]
+    assert decisions([0] * 7) == [3]  # straight ahead, where the wheels are
+    assert decisions([0, 0, 0, 0, 0, 0, 9], [5, 0, 0, 0, 5, 0, 0]) == [6, 4]
+    assert decisions([9, 0, 0, 0, 0, 0, 0], [5, 0, 0, 0, 5, 0, 0]) == [0, 0]
 
 
 def test_a_policy_that_gives_no_numbers_raises() -> None:
     with pytest.raises(ValueError, match="not numbers"):
-        decide([math.nan] * 7)
+        decisions([math.nan] * 7)

@@ -92,8 +92,15 @@ def test_mirroring_flips_both_ends_and_swaps_the_action() -> None:
     assert batch.action.tolist() == [6, 1, 3]
 
 
-def test_calibration_frames_have_all_actions_and_what_goes_before_a_crash() -> None:
-    record = Recorder(6000, 3, 2000, 1)
-    frames = record.replay.frames_for_calibration(800)
+def test_calibration_frames_are_balanced_over_the_actions() -> None:
+    """Also where one action is rare: here 3 is taken in nine steps of ten."""
+    rng = np.random.default_rng(0)
+    replay = Replay(6000, 3, (SIZE, SIZE, STACK), 1)
+    no = np.zeros(3, bool)
+    for _ in range(2000):
+        action = np.where(rng.uniform(size=3) < 0.9, 3, rng.integers(0, 7, 3))
+        view = np.broadcast_to(action[:, None, None], (3, SIZE, SIZE)).astype(np.uint8)  # tells the action
+        replay.add(view, action, np.zeros(3), no, no)
+    frames = replay.frames_for_calibration(140)
     assert frames.shape[1:] == (SIZE, SIZE, STACK)
-    assert 700 <= len(frames) <= 800
+    assert np.bincount(frames[:, 0, 0, -1]).tolist() == [20] * 7

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from models.contract import Contract
+from models.contract import ActionTable, Contract
 from trainer.ddqn import Learner
-from trainer.export import advantage_network
+from trainer.export import advantage_network, shift_bias
 from trainer.hyperparameters import Hyperparameters
-from trainer.network import q_network
+from trainer.network import DEGREE, advantage_basis, q_network
 from trainer.replay import Batch
 
 CONTRACT = Contract()
@@ -28,7 +28,7 @@ def random_batch(size: int, seed: int = 0, **fixed: np.ndarray) -> Batch:
 
 def q_values(network, observation: np.ndarray) -> np.ndarray:
     value, advantage = (part.numpy() for part in network(observation.astype(np.float32) / 255))
-    return value + advantage - advantage.mean(axis=1, keepdims=True)
+    return value + advantage
 
 
 def test_the_goal_is_that_of_double_dqn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,13 +76,32 @@ def test_learning_finds_the_action_that_pays() -> None:
     assert learner.greedy(black)[0] == 3
 
 
-def test_the_exported_network_gives_centred_advantages_exactly() -> None:
+@pytest.mark.parametrize("throttle", [(0.2,), (0.1, 0.15, 0.2)])
+def test_the_advantages_basis_is_smooth_centred_and_mirrors(throttle: tuple[float, ...]) -> None:
+    actions = ActionTable(throttle=throttle)
+    basis = advantage_basis(actions)
+    np.testing.assert_allclose(basis @ basis.T, np.eye(len(basis)), atol=1e-5)
+    np.testing.assert_allclose(basis.sum(axis=1), 0, atol=1e-5)
+    assert len(basis) == (DEGREE + 1) * len(throttle) - 1
+    # Any polynomial of the steering up to the degree can be said, for one throttle level alone too; others cannot.
+    steering, level = np.array([actions.decode(action) for action in range(len(actions))]).T
+    for power in range(1, DEGREE + 1):
+        wanted = np.where(level == throttle[0], steering**power, 0.0)
+        wanted -= wanted.mean()
+        np.testing.assert_allclose(wanted @ basis.T @ basis, wanted, atol=1e-5)
+    spike = np.where((steering == 0) & (level == throttle[0]), 1.0, 0.0) - 1 / len(actions)
+    assert np.abs(spike @ basis.T @ basis - spike).max() > 0.1
+
+
+def test_the_exported_network_gives_the_advantages_exactly() -> None:
     network = q_network(CONTRACT)
-    network.get_layer("advantage").bias.assign(np.arange(7.0))
+    network.get_layer("coefficients").bias.assign([1.0, -2.0, 0.5, 3.0])
     pictures = np.random.default_rng(0).uniform(size=(5, *SHAPE)).astype(np.float32)
-    _, advantage = network(pictures)
-    expected = advantage.numpy() - advantage.numpy().mean(axis=1, keepdims=True)
+    _, expected = (part.numpy() for part in network(pictures))
     exported = advantage_network(network, CONTRACT)
     got = np.concatenate([exported(picture[None]).numpy() for picture in pictures])
     np.testing.assert_allclose(got, expected, atol=1e-5)
     np.testing.assert_allclose(got.sum(axis=1), 0, atol=1e-4)
+    shift_bias(exported, np.arange(7.0))
+    shifted = np.concatenate([exported(picture[None]).numpy() for picture in pictures])
+    np.testing.assert_allclose(shifted, expected - np.arange(7.0), atol=1e-5)
