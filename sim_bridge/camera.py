@@ -1,11 +1,11 @@
-"""A pinhole camera above flat ground: where on the floor each pixel looks, and the picture it takes from there."""
+"""A camera above flat ground, pinhole to fisheye: where on the floor each pixel looks, and the picture from there."""
 
 import cv2
 import numpy as np
 
 from models.contract import ObservationSpec
 from sim_bridge.distributions import Scene
-from sim_bridge.ground import PIXELS_PER_M, Ground
+from sim_bridge.ground import Ground
 
 BEYOND_M = 1000.0  # where pixels above the horizon "look": off every floor, so they show the wall
 
@@ -19,8 +19,9 @@ class GroundCamera:
 
     def take(self, ground: Ground, x_m: float, y_m: float, heading_rad: float, first_row: int = 0) -> np.ndarray:
         """The picture from a car whose rear axle stands at (x_m, y_m): uint8 (rows from first_row, width[, 3])."""
-        cos, sin = PIXELS_PER_M * np.cos(heading_rad), PIXELS_PER_M * np.sin(heading_rad)
-        column, row = PIXELS_PER_M * (x_m - ground.origin_m[0]), PIXELS_PER_M * (y_m - ground.origin_m[1])
+        scale = ground.pixels_per_m
+        cos, sin = scale * np.cos(heading_rad), scale * np.sin(heading_rad)
+        column, row = scale * (x_m - ground.origin_m[0]), scale * (y_m - ground.origin_m[1])
         to_picture = np.array([[cos, -sin, column], [sin, cos, row]], np.float32)
         where = cv2.transform(self._looks_at[first_row * self._width :], to_picture)
         return cv2.remap(
@@ -36,13 +37,20 @@ class GroundCamera:
 def _looks_at(scene: Scene, spec: ObservationSpec) -> np.ndarray:
     """Where each pixel looks, row by row, in the car's frame: float32 (height * width, 1, 2), metres forward and left.
 
-    The ray through pixel (u, v) of a camera of focal length f pixels goes 1 forward, (cu - u)/f left, (cv - v)/f up;
-    turned by roll and pitch it meets the floor height / -up ahead.
+    Light at an angle a to the lens's axis falls r = f tan(k a) / k pixels from the picture's centre: a pinhole for
+    k = 1, an equidistant fisheye (r = f a) for k towards 0, and what wide lenses are in between. A ray goes 1 forward,
+    `left` and `up`; turned by roll and pitch it meets the floor height / -up ahead.
     """
-    focal_px = spec.frame_width / 2 / np.tan(np.radians(scene.camera_fov_deg) / 2)
+    half_fov = np.radians(scene.camera_fov_deg) / 2
+    k = max(1e-6, 1 - scene.camera_fisheye)
+    focal_px = spec.frame_width / 2 * k / np.tan(k * half_fov)
     rows, columns = np.mgrid[0 : spec.frame_height, 0 : spec.frame_width]
-    left = ((spec.frame_width - 1) / 2 - columns.ravel()) / focal_px
-    up = ((spec.frame_height - 1) / 2 - rows.ravel()) / focal_px
+    left_px = (spec.frame_width - 1) / 2 - columns.ravel()
+    up_px = (spec.frame_height - 1) / 2 - rows.ravel()
+    from_axis = np.maximum(np.hypot(left_px, up_px), 1e-9)
+    angle = np.minimum(np.arctan(k * from_axis / focal_px) / k, np.radians(89.9))
+    bend = np.tan(angle) / from_axis
+    left, up = left_px * bend, up_px * bend
     roll, pitch = np.radians(scene.camera_roll_deg), np.radians(scene.camera_pitch_deg)
     left, up = left * np.cos(roll) - up * np.sin(roll), left * np.sin(roll) + up * np.cos(roll)
     forward, up = np.cos(pitch) + up * np.sin(pitch), up * np.cos(pitch) - np.sin(pitch)

@@ -5,6 +5,7 @@ into TRAINING; EVALUATION is fixed, written down and never widened quietly: figu
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -45,8 +46,29 @@ class Colour:
         return float(red), float(green), float(blue)
 
 
+@dataclass(frozen=True)
+class Always:
+    """One value, always; nothing is drawn for it, so that adding such a line leaves all other draws as they were."""
+
+    value: Any
+
+    def draw(self, _: np.random.Generator) -> Any:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several values, each as likely as its weight says."""
+
+    weights: dict[Any, float]
+
+    def draw(self, rng: np.random.Generator) -> Any:
+        shares = np.array(list(self.weights.values()))
+        return list(self.weights)[rng.choice(len(shares), p=shares / shares.sum())]
+
+
 RGB = tuple[float, float, float]
-Distribution = Uniform | Integer | Colour
+Distribution = Uniform | Integer | Colour | Always | Choice
 
 
 @dataclass(frozen=True)
@@ -59,6 +81,10 @@ class Scene:
     tightest_radius_m: float  # of the centre line
     road_width_m: float  # from edge line to edge line
     # its paint
+    lines: tuple[str, ...]  # which are there: left, right (edges), centre (solid), dashes
+    fill: str  # what lies under the lines: none, road (between the edges) or mat (beyond them too)
+    fill_colour: RGB
+    mat_m: float  # how far a mat reaches beyond each edge
     edge_colour: RGB
     centre_colour: RGB
     line_width_m: float
@@ -76,7 +102,8 @@ class Scene:
     camera_height_m: float
     camera_pitch_deg: float  # down from the horizontal
     camera_roll_deg: float  # clockwise as the camera sees
-    camera_fov_deg: float  # horizontal, of a pinhole camera
+    camera_fov_deg: float  # horizontal, of the whole picture
+    camera_fisheye: float  # 0 pinhole, 1 equidistant fisheye; wide lenses are in between
     camera_forward_m: float  # ahead of the rear axle
     # the car
     wheelbase_m: float
@@ -98,6 +125,10 @@ EVALUATION: Table = {
     "room_m": Uniform(3.0, 8.0),  # a living room to a small hall
     "tightest_radius_m": Uniform(0.7, 1.2),  # 0.7 m: the tightest of DonkeySim's tracks, at their 8 units to a metre
     "road_width_m": Uniform(0.4, 0.8),  # tape tracks in living rooms to printed mats
+    "lines": Always(("left", "right", "dashes")),  # two edges and a dashed centre, as on every DonkeySim road
+    "fill": Always("none"),
+    "fill_colour": Always((0.0, 0.0, 0.0)),
+    "mat_m": Always(0.0),
     "edge_colour": Colour(150, 250, 0.25),  # white to yellowish tape
     "centre_colour": Colour(150, 250, 0.5),  # yellow to white
     "line_width_m": Uniform(0.02, 0.05),  # 19 mm masking tape to 48 mm duct tape
@@ -113,6 +144,7 @@ EVALUATION: Table = {
     "camera_pitch_deg": Uniform(12, 24),  # the kit's mount is near 15 to 20 degrees
     "camera_roll_deg": Uniform(-2, 2),  # mounted by hand
     "camera_fov_deg": Uniform(75, 110),  # across donkeycar's usual wide lenses, without their fisheye
+    "camera_fisheye": Always(0.0),  # a pinhole
     "camera_forward_m": Uniform(0.04, 0.16),  # behind the front axle or above it
     "wheelbase_m": Uniform(0.15, 0.20),  # 1:16 cars, and DonkeySim's 0.200 m
     "full_lock_deg": Uniform(22, 30),  # hobby steering; turns 0.5 m at the worst, so 0.7 m can be driven
@@ -142,7 +174,27 @@ TRAINING: Table = EVALUATION | {
     "start_heading_deg": Uniform(-30, 30),
 }
 
-TABLES: dict[str, Table] = {"training": TRAINING, "evaluation": EVALUATION}
+# More of what people lay out and mount: single lines, roads filled with paint, printed mats, fisheye lenses.
+WIDE: Table = TRAINING | {
+    "lines": Choice(
+        {
+            ("left", "right", "dashes"): 4,  # painted roads, race mats
+            ("left", "right"): 3,  # two strips of tape
+            ("left", "right", "centre"): 1,
+            ("left", "dashes"): 0.5,  # an edge has come off
+            ("right", "dashes"): 0.5,
+            ("centre",): 1,  # one strip of tape, the quickest track to lay
+            ("dashes",): 0.5,
+        }
+    ),
+    "fill": Choice({"none": 2, "road": 1, "mat": 1}),
+    "fill_colour": Colour(15, 110, 0.3),  # asphalt, black or coloured roll-out roads: darker than the lines
+    "mat_m": Uniform(0.05, 0.6),
+    "camera_fov_deg": Uniform(65, 150),  # a Pi camera v2 to the 160 degree lens of many kits
+    "camera_fisheye": Uniform(0, 1),
+}
+
+TABLES: dict[str, Table] = {"training": TRAINING, "evaluation": EVALUATION, "wide": WIDE}
 
 
 def draw_scene(table: Table, rng: np.random.Generator) -> Scene:

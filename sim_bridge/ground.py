@@ -12,6 +12,7 @@ from sim_bridge.distributions import RGB, Scene
 from sim_bridge.track import Track
 
 PIXELS_PER_M = 100  # 1 cm: two pixels across the thinnest line
+MOST_PIXELS = 40_000_000  # of a floor; larger halls are painted more coarsely
 MARGIN_M = 2.5  # floor beyond the outermost bend; then the wall begins
 _SHIFT = 4  # cv2 draws with 4 binary digits after the point, so lines do not snap to pixels
 
@@ -25,11 +26,12 @@ class Ground:
 
     picture: np.ndarray
     origin_m: tuple[float, float]
+    pixels_per_m: float
     wall: tuple[float, ...]
 
     def pixels(self, points_m: np.ndarray) -> np.ndarray:
         """World points, (n, 2) metres -> picture coordinates, (n, 2), column and row."""
-        return (points_m - self.origin_m) * PIXELS_PER_M
+        return (points_m - self.origin_m) * self.pixels_per_m
 
 
 def luma(colour: RGB) -> float:
@@ -45,25 +47,39 @@ def paint(track: Track, scene: Scene, rng: np.random.Generator, *, rgb: bool) ->
         return lit if rgb else (luma(lit),)
 
     low = track.points.min(axis=0) - MARGIN_M
-    columns, rows = np.ceil((track.points.max(axis=0) + MARGIN_M - low) * PIXELS_PER_M).astype(int)
+    size_m = track.points.max(axis=0) + MARGIN_M - low
+    pixels_per_m = min(PIXELS_PER_M, np.sqrt(MOST_PIXELS / size_m.prod()))
+    columns, rows = np.ceil(size_m * pixels_per_m).astype(int)
     canvas = np.empty((rows, columns, 3) if rgb else (rows, columns), np.uint8)
     canvas[...] = np.round(shade(scene.ground_colour))
-    ground = Ground(canvas, (float(low[0]), float(low[1])), shade(scene.wall_colour))
+    ground = Ground(canvas, (float(low[0]), float(low[1])), float(pixels_per_m), shade(scene.wall_colour))
 
-    def line(points_m: np.ndarray, colour: RGB, *, closed: bool) -> None:
-        corners = np.round(ground.pixels(points_m) * 2**_SHIFT).astype(np.int32)
-        thickness = max(1, round(scene.line_width_m * PIXELS_PER_M))
-        cv2.polylines(canvas, [corners], closed, shade(colour), thickness, cv2.LINE_AA, _SHIFT)
+    def line(pieces_m: list[np.ndarray], colour: RGB, width_m: float, *, closed: bool) -> None:
+        corners = [np.round(ground.pixels(piece) * 2**_SHIFT).astype(np.int32) for piece in pieces_m]
+        thickness = max(1, round(width_m * ground.pixels_per_m))
+        cv2.polylines(canvas, corners, closed, shade(colour), thickness, cv2.LINE_AA, _SHIFT)
 
-    for side in (-1, 1):
-        line(track.offset(side * track.width_m / 2), scene.edge_colour, closed=True)
-    per_dash = max(1, round(scene.dash_m / track.spacing_m))
-    per_gap = max(1, round(scene.gap_m / track.spacing_m))
-    for start in range(0, len(track.points) - per_dash, per_dash + per_gap):
-        line(track.points[start : start + per_dash + 1], scene.centre_colour, closed=False)
-
+    if scene.fill != "none":
+        filled_m = track.width_m + (2 * scene.mat_m if scene.fill == "mat" else 0)
+        line([track.points], scene.fill_colour, filled_m, closed=True)
+    edges = {"left": 1, "right": -1}
+    for name in scene.lines:
+        if name in edges:
+            line([track.offset(edges[name] * track.width_m / 2)], scene.edge_colour, scene.line_width_m, closed=True)
+        elif name == "centre":
+            line([track.points], scene.centre_colour, scene.line_width_m, closed=True)
+        else:
+            line(_dashes(track, scene), scene.centre_colour, scene.line_width_m, closed=False)
     _weather(canvas, scene, rng)
     return ground
+
+
+def _dashes(track: Track, scene: Scene) -> list[np.ndarray]:
+    """The dashes of the centre line, each (n, 2) metres."""
+    per_dash = max(1, round(scene.dash_m / track.spacing_m))
+    per_gap = max(1, round(scene.gap_m / track.spacing_m))
+    starts = range(0, len(track.points) - per_dash, per_dash + per_gap)
+    return [track.points[start : start + per_dash + 1] for start in starts]
 
 
 def _weather(canvas: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:

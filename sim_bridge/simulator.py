@@ -5,6 +5,7 @@ driven. So the same seed gives the same frames in any process and any batch, and
 terms.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -63,14 +64,18 @@ class Simulator:
         *,
         rgb: bool = False,
         first_car: int = 0,
+        centre_lines: Sequence[np.ndarray] = (),
     ) -> None:
         """rgb: paint colours, for people and for donkeycar; luma alone is three times cheaper and all a policy sees.
-        first_car: the number of the first car, so that a fleet can be simulated in several batches."""
+        first_car: the number of the first car, so that a fleet can be simulated in several batches.
+        centre_lines: instead of random tracks, each (n, 2) metres; car i drives number i, and after the last the first.
+        All else is drawn as without them."""
         self.spec = spec
         self.count = count
         self.worlds: list[World] = []
         self.bicycles = Bicycles(count, spec.period_s)
         self._table, self._seed, self._rgb, self._first_car = table, seed, rgb, first_car
+        self._centre_lines = tuple(centre_lines)
         self._worlds_drawn = [0] * count
         self._car = np.arange(count)
         self._points, self._tangents = np.zeros((2, count, 0, 2))  # centre lines, padded to the longest
@@ -138,8 +143,12 @@ class Simulator:
         self._worlds_drawn[car] += 1
         rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=key))
         scene = draw_scene(self._table, rng)
-        track = random_track(rng, scene.track_corners, scene.room_m, scene.tightest_radius_m, scene.road_width_m)
-        track = track.starting_at(int(rng.integers(len(track.points))))
+        if self._centre_lines:
+            line = self._centre_lines[(self._first_car + car) % len(self._centre_lines)]
+            track = Track(line, scene.road_width_m)
+        else:
+            track = random_track(rng, scene.track_corners, scene.room_m, scene.tightest_radius_m, scene.road_width_m)
+            track = track.starting_at(int(rng.integers(len(track.points))))
         world = World(
             scene=scene,
             track=track,

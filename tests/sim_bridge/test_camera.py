@@ -21,7 +21,7 @@ def ground(spot_m: tuple[float, float], radius_m: float = 0.04) -> Ground:
     at = np.linspace(-3, 3, 6 * PIXELS_PER_M + 1)
     x, y = np.meshgrid(at, at)
     picture = np.where(np.hypot(x - spot_m[0], y - spot_m[1]) <= radius_m, 255, 0).astype(np.uint8)
-    return Ground(picture, (-3.0, -3.0), (100.0,))
+    return Ground(picture, (-3.0, -3.0), PIXELS_PER_M, (100.0,))
 
 
 def seen_at(picture: np.ndarray) -> tuple[float, float]:
@@ -79,3 +79,24 @@ def test_rows_can_be_left_out() -> None:
     camera = GroundCamera(scene(), SPEC)
     floor = ground((0.6, 0.0))
     assert (camera.take(floor, 0.0, 0.0, 0.1, 40) == camera.take(floor, 0.0, 0.0, 0.1)[40:]).all()
+
+
+@pytest.mark.parametrize("fisheye", [0.0, 0.3, 0.7, 1.0])
+@pytest.mark.parametrize("fov_deg", [70.0, 120.0, 160.0])
+def test_the_field_of_view_is_that_of_the_picture_whatever_the_lens(fisheye: float, fov_deg: float) -> None:
+    """The ray at the middle of the picture's edge comes in at half the field of view; level, it meets no floor, so the
+    camera looks straight down here: the distance from below it is height x tan(angle)."""
+    if fisheye == 0 and fov_deg > 150:
+        pytest.skip("no pinhole shows 160 degrees")
+    one = scene(camera_pitch_deg=90.0, camera_fov_deg=fov_deg, camera_fisheye=fisheye)
+    looks_at = GroundCamera(one, SPEC)._looks_at.reshape(120, 160, 2)
+    beside_m = np.interp(-0.5, [0, 1], looks_at[59:61, 0, 1])  # half a pixel beyond the first column is the edge
+    angle_deg = np.degrees(np.arctan(beside_m / 0.2))
+    assert angle_deg == pytest.approx(fov_deg / 2, abs=1.0)
+
+
+def test_an_equidistant_fisheye_spreads_angles_evenly() -> None:
+    one = scene(camera_pitch_deg=90.0, camera_fov_deg=140.0, camera_fisheye=1.0)
+    left_m = GroundCamera(one, SPEC)._looks_at.reshape(120, 160, 2)[59, :, 1]
+    angles = np.degrees(np.arctan(left_m / 0.2))
+    np.testing.assert_allclose(np.diff(angles), -140 / 160, rtol=0.03)

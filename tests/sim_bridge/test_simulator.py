@@ -8,7 +8,7 @@ import pytest
 from models.contract import Contract
 from models.observation import grey_view, shrink
 from settings import PROJECT
-from sim_bridge.distributions import EVALUATION, TRAINING, Scene, draw_scene
+from sim_bridge.distributions import EVALUATION, TRAINING, WIDE, Always, Scene, draw_scene
 from sim_bridge.pursuit import pure_pursuit
 from sim_bridge.simulator import Simulator
 
@@ -142,13 +142,16 @@ def test_the_teacher_finishes_what_it_is_measured_on() -> None:
 
 
 def test_a_table_has_every_line_of_a_scene_and_keeps_its_ranges(rng: np.random.Generator) -> None:
-    for table in (EVALUATION, TRAINING):
+    for table in (EVALUATION, TRAINING, WIDE):
         assert list(table) == list(Scene.__dataclass_fields__)
         for _ in range(50):
             scene = draw_scene(table, rng)
             for name in ("road_width_m", "latency_s", "camera_fov_deg", "track_corners"):
                 assert table[name].low <= getattr(scene, name) <= table[name].high
     for name, evaluated in EVALUATION.items():
+        if isinstance(evaluated, Always):
+            assert TRAINING[name] == evaluated
+            continue
         assert TRAINING[name].low <= evaluated.low, name
         assert TRAINING[name].high >= evaluated.high, name
 
