@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from car.display import as_text, draw_steering, track_from_above
+from car.display import as_text
 from car.simulated import SimulatedCamera, SimulatedCar, SimulatedDrivetrain
 from models.contract import Contract
+from models.pictures import draw_steering
 from settings import PROJECT
 from tests.conftest import assert_one_line
 
@@ -156,7 +157,7 @@ def test_pictures_for_people() -> None:
     assert right[:, 90:].any()
     assert not right[:, :70].any()
     assert left[:, :70].any()
-    above = track_from_above(SimulatedCar(SPEC, seed=1), 60)
+    above = SimulatedCar(SPEC, seed=1).second_picture(60)
     assert above.shape == (60, 60, 3)
     assert (above == (255, 210, 0)).all(axis=2).any()  # the car
     lines = as_text(above)
