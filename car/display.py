@@ -111,4 +111,6 @@ class Display:
         return "advantages " + "".join("▁▂▃▄▅▆▇█"[round(7 * float(value))] for value in level)
 
     def shutdown(self) -> None:
-        print(self.status(), file=self._out, flush=True)
+        # Ctrl-C may have cut a picture short, in the middle of a line and of a colour.
+        before, after = ("\r\x1b[0m", "\x1b[K") if self._pictures else ("", "")
+        print(f"{before}{self.status()}{after}", file=self._out, flush=True)

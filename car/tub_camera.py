@@ -27,7 +27,7 @@ class TubCamera:
         self._next = next(self._frames, None)
         if self._next is None:
             raise TubError(f"{tub.path} has no records; name a tub with a drive in it")
-        self._last_ms = self._next[0].timestamp_ms
+        self._last_ms = self._next[0].timestamp_ms - 1000 * spec.period_s  # the first is due in a period
         self._sequence = -1
         self._pace = Pace(realtime=realtime)
         self.clock_ns = self._pace.clock_ns

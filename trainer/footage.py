@@ -85,9 +85,10 @@ def name_tubs(tubs: Sequence[Tub]) -> dict[str, Tub]:
 
 def table(evaluation: FootageEvaluation, reports: Path) -> None:
     """Print the evaluation for people."""
-    grid = Table(title=f"{evaluation.model} on footage", box=box.SIMPLE_HEAD)
+    grid = Table(title=f"{evaluation.model} on footage", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for heading in ("clip", "score", "as\nrecorded", "mirrored", "lag,\nms", "left as\nright", "flips\n/s", "bends"):
-        grid.add_column(heading, justify="left" if heading == "clip" else "right", overflow="fold")
+        narrow = heading != "clip"  # only names fold where a terminal is too narrow
+        grid.add_column(heading, justify="right" if narrow else "left", overflow="fold", no_wrap=narrow)
     for name, clip in evaluation.clips.items():
         grid.add_row(name, *_cells(_figures(clip), " ".join(f"{1000 * lag_s:+.0f}" for lag_s in clip.lag_s)))
     grid.add_section()
@@ -210,7 +211,7 @@ def _moment(
     clip: Clip, spec: ObservationSpec, place: int, t_s: float, human: float, policy: float,
     colour: tuple[int, int, int],
 ) -> np.ndarray:  # fmt: skip
-    """A frame with both steerings drawn in, and their numbers under it: (264, 320, 3)."""
+    """A frame with both steerings drawn in, and their numbers under it: (268, 320, 3)."""
     frame = cv2.resize(fit(clip.tub.image(clip.records[place]), spec), (WIDTH // MOMENTS - 4, 240))
     frame = draw_steering(draw_steering(frame, human, CYAN), policy, YELLOW)
     tile = np.full((240 + 28, WIDTH // MOMENTS, 3), DARK, np.uint8)
