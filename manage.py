@@ -30,6 +30,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+sim = typer.Typer(help="The embedded simulator.", no_args_is_help=True)
+app.add_typer(sim, name="sim")
 
 CarOption = Annotated[
     Path, typer.Option("--car", help="The car's own folder: settings.toml, models.", metavar="FOLDER")
@@ -49,15 +51,26 @@ def drive(
     seed: Annotated[int, typer.Option(min=0, help="Names the simulated track, room and car.")] = 1,
     realtime: Annotated[bool, typer.Option(help="At 20 frames a second, or as fast as it goes.")] = True,
     picture: Annotated[Path | None, typer.Option(metavar="PNG", help="Leave a picture of the drive there.")] = None,
+    camera: Annotated[
+        str, typer.Option(metavar="sim|tub:PATH", help="The simulated car's, or a recording: nothing moves then.")
+    ] = "sim",
     car: CarOption = PROJECT / "mycar",
 ) -> None:
-    """Drive: the policy at the wheel of the simulated car, shown live."""
-    from car.drive import choose_model, drive_simulated  # noqa: PLC0415
+    """Drive: the policy at the wheel of the simulated car, or shown a recording; live."""
+    from car.drive import choose_model, drive_footage, drive_simulated  # noqa: PLC0415
     from settings import load_settings  # noqa: PLC0415
 
-    drive_simulated(
-        choose_model(car, model), load_settings(car), seed=seed, laps=laps, realtime=realtime, picture=picture
-    )
+    kind, _, tub = camera.partition(":")
+    if kind == "tub" and tub:
+        if laps is not None or picture is not None:
+            raise UserError("--laps and --picture need the simulated car; leave them out, or --camera")
+        drive_footage(choose_model(car, model), load_settings(car), Path(tub).expanduser(), realtime=realtime)
+    elif camera == "sim":
+        drive_simulated(
+            choose_model(car, model), load_settings(car), seed=seed, laps=laps, realtime=realtime, picture=picture
+        )
+    else:
+        raise UserError(f"there is no camera {camera!r}; there are sim and tub:PATH")
 
 
 @app.command()
@@ -66,18 +79,55 @@ def evaluate(
     tracks: Annotated[int, typer.Option(min=1, help="Tracks never trained on, one car on each.")] = 50,
     laps: Annotated[int, typer.Option(min=1, help="To be driven on each without leaving the road.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="Names the set of tracks.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with each track, instead of the table.")] = False,
+    tub: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH", help="Instead: on a recording, or a folder of them, beside its human. May be repeated."
+        ),
+    ] = None,
+    reports: Annotated[Path, typer.Option(metavar="FOLDER", help="Where a picture of each recording goes.")] = PROJECT
+    / "reports",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, with each track or clip, instead of the table.")
+    ] = False,
     car: CarOption = PROJECT / "mycar",
 ) -> None:
-    """Measure a policy: closed loop on unseen tracks, int8 and float on the same ones, beside a driver that sees it."""
+    """Measure a policy: closed loop on unseen tracks, int8 and float on the same ones, beside a driver that sees it.
+    With --tub, open loop on recordings: does it steer as the human did?"""
     from car.drive import choose_model  # noqa: PLC0415
+
+    chosen = choose_model(car, model)
+    if tub:
+        from trainer import footage  # noqa: PLC0415
+
+        on_footage = footage.evaluate_footage(chosen, tub, reports, progress=not as_json)
+        if as_json:
+            print(json.dumps(on_footage.as_json()))
+        else:
+            footage.table(on_footage, reports)
+        return
     from trainer.report import evaluate_model, table  # noqa: PLC0415
 
-    result = evaluate_model(choose_model(car, model), tracks, laps, seed, progress=not as_json)
+    result = evaluate_model(chosen, tracks, laps, seed, progress=not as_json)
     if as_json:
         print(json.dumps(result.as_json()))
     else:
         table(result)
+
+
+@sim.command("look")
+def sim_look(
+    table: Annotated[str, typer.Option(help="Which distributions: training, evaluation or wide.")] = "training",
+    seed: Annotated[int, typer.Option(min=0, help="Names the 24 scenes.")] = 1,
+    tub: Annotated[Path | None, typer.Option(metavar="PATH", help="A recording to set beside them.")] = None,
+    out: Annotated[Path, typer.Option(metavar="PNG", help="Where the picture goes.")] = PROJECT / "reports/look.png",
+) -> None:
+    """A contact sheet: what the camera sees in 24 scenes, and what the policy sees of it; beside it a recording's."""
+    from models.contract import Contract  # noqa: PLC0415
+    from sim_bridge.look import look  # noqa: PLC0415
+
+    look(Contract().observation, table, seed, tub, out)
+    print(out)
 
 
 def _options_of(model: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

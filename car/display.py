@@ -3,49 +3,36 @@
 import sys
 import time
 from collections import deque
-from typing import TextIO
+from typing import Protocol, TextIO
 
 import cv2
 import numpy as np
 
-from car.simulated import SimulatedCamera, SimulatedCar
 from models.contract import ActionTable
+from models.pictures import draw_steering
 
 COLUMNS, ROWS = 80, 30  # characters of the live picture; each shows two pixels, one above the other
 PICTURE_PERIOD_S = 0.1
 LINE_PERIOD_S = 5.0  # between status lines where they can't overwrite each other
-YELLOW = (255, 210, 0)
 
 
-def draw_steering(frame: np.ndarray, steering: float) -> np.ndarray:
-    """A copy of an RGB frame, uint8 (h, w, 3), with the steering drawn in: the arc of a car at that command."""
-    picture = frame.copy()
-    height, width = picture.shape[:2]
-    reach = np.linspace(0, 0.45, 12)
-    across = width / 2 + steering * width * 1.6 * reach**2
-    points = np.stack([across, height - 1 - reach * height], axis=1)
-    cv2.polylines(picture, [np.round(points * 16).astype(np.int32)], False, YELLOW, 2, cv2.LINE_AA, 4)
-    return picture
+class Place(Protocol):
+    """Where the car drives, as far as the display tells it."""
+
+    label: str  # in capitals where it is not a real car
+
+    def words(self) -> str:
+        """What the status line ends with."""
+
+    def second_picture(self, size: int) -> np.ndarray | None:
+        """What is shown beside the frame, if anything: RGB uint8 (size, size, 3)."""
 
 
-def track_from_above(car: SimulatedCar, size: int = 120) -> np.ndarray:
-    """The track, its start and the car, RGB uint8 (size, size, 3); y points up."""
-    track = car.simulator.worlds[0].track
-    low, high = track.points.min(axis=0) - track.width_m, track.points.max(axis=0) + track.width_m
-    pixels_per_m = (size - 1) / (high - low).max()
+class Camera(Protocol):
+    """Any camera: it counts the frames that the loop was too late for."""
 
-    def pixel(points_m: np.ndarray) -> np.ndarray:
-        at = (points_m - (low + high) / 2) * pixels_per_m * (1, -1) + (size - 1) / 2
-        return np.round(at * 16).astype(np.int32)
-
-    picture = np.full((size, size, 3), 24, np.uint8)
-    width = max(1, round(track.width_m * pixels_per_m))
-    cv2.polylines(picture, [pixel(track.points)], True, (90, 90, 90), width, cv2.LINE_AA, 4)
-    cv2.circle(picture, pixel(track.points[0]).tolist(), 16 * max(1, width // 3), (230, 230, 230), -1, cv2.LINE_AA, 4)
-    cv2.circle(
-        picture, pixel(car.simulator.centre_m()[0]).tolist(), 16 * max(2, width // 2), YELLOW, -1, cv2.LINE_AA, 4
-    )
-    return picture
+    @property
+    def overruns(self) -> int: ...
 
 
 def as_text(picture: np.ndarray) -> list[str]:
@@ -64,15 +51,15 @@ class Display:
 
     def __init__(
         self,
-        car: SimulatedCar,
-        camera: SimulatedCamera,
+        place: Place,
+        camera: Camera,
         actions: ActionTable,
         *,
         pictures: bool,
         out: TextIO = sys.stdout,
     ) -> None:
         """pictures: `out` is a terminal that can show them."""
-        self._car, self._camera, self._actions = car, camera, actions
+        self._place, self._camera, self._actions = place, camera, actions
         self._pictures, self._out = pictures, out
         self._latency_ms: deque[float] = deque(maxlen=1000)
         self._frames, self._shown = 0, 0.0
@@ -96,23 +83,23 @@ class Display:
         first, self._shown = self._shown == 0.0, now
         command = f"steering {steering:+.2f}  throttle {throttle:+.2f}" + (f"  ({reason})" if reason else "")
         if self._pictures:
-            camera = cv2.resize(draw_steering(frame, steering), (COLUMNS, 2 * ROWS), interpolation=cv2.INTER_AREA)
-            above = track_from_above(self._car, 2 * ROWS)
-            lines = as_text(np.hstack([camera, np.zeros((2 * ROWS, 2, 3), np.uint8), above]))
-            lines += [self.status(), f"{command}  {self._bars(advantages)}"]
+            picture = cv2.resize(draw_steering(frame, steering), (COLUMNS, 2 * ROWS), interpolation=cv2.INTER_AREA)
+            second = self._place.second_picture(2 * ROWS)
+            if second is not None:
+                picture = np.hstack([picture, np.zeros((2 * ROWS, 2, 3), np.uint8), second])
+            lines = [*as_text(picture), self.status(), f"{command}  {self._bars(advantages)}"]
             self._out.write(("\x1b[2J" if first else "") + "\x1b[H" + "".join(f"{line}\x1b[K\n" for line in lines))
             self._out.flush()
         else:
             print(f"{self.status()}  {command}", file=self._out, flush=True)
 
     def status(self) -> str:
-        """SIMULATED, how fast, how far, how well, in one line."""
+        """Simulated or not, how fast, how far, how well, in one line."""
         p50_ms, p99_ms = np.percentile(self._latency_ms or [0.0], [50, 99])
         rate_hz = self._frames / max(1e-9, time.monotonic() - self._started)
         return (
-            f"SIMULATED  {rate_hz:.0f} frames/s  frame to command p50 {p50_ms:.1f} p99 {p99_ms:.1f} ms  "
-            f"late frames {self._camera.overruns}  laps {self._car.laps}  "
-            f"{100 * abs(self._car.offset_m):.0f} cm from the centre  left the road {self._car.off_roads} times"
+            f"{self._place.label}  {rate_hz:.0f} frames/s  frame to command p50 {p50_ms:.1f} p99 {p99_ms:.1f} ms  "
+            f"late frames {self._camera.overruns}  {self._place.words()}"
         )
 
     def _bars(self, advantages: np.ndarray | None) -> str:
@@ -124,4 +111,6 @@ class Display:
         return "advantages " + "".join("▁▂▃▄▅▆▇█"[round(7 * float(value))] for value in level)
 
     def shutdown(self) -> None:
-        print(self.status(), file=self._out, flush=True)
+        # Ctrl-C may have cut a picture short, in the middle of a line and of a colour.
+        before, after = ("\r\x1b[0m", "\x1b[K") if self._pictures else ("", "")
+        print(f"{before}{self.status()}{after}", file=self._out, flush=True)

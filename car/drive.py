@@ -1,19 +1,22 @@
 """`manage.py drive`: from a model and settings to a car that drives."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from car.display import Display
+from car.display import Display, Place
 from car.driver_mode import DriverMode
 from car.governor import Governor, Limits
 from car.policy import Policy
 from car.preprocessing import Preprocessing
 from car.simulated import SimulatedCamera, SimulatedCar, SimulatedDrivetrain
 from car.snapshots import Snapshots
-from car.vehicle import Vehicle, parts_table
+from car.tub_camera import NoDrivetrain, TubCamera
+from car.vehicle import Part, Vehicle, parts_table
 from errors import UserError
 from models.folder import Model, load_model
 from settings import PROJECT, Settings
+from storage.tub import Tub
 
 PRETRAINED = PROJECT / "models" / "pretrained"
 MOST_OFF_ROADS = 10  # in a drive of a given number of laps: then it ends as a failure
@@ -32,22 +35,11 @@ def drive_simulated(
 
     Raises UserError when a part fails, the car keeps leaving the road or the picture cannot be written.
     """
-    spec = model.contract.observation
-    car = SimulatedCar(spec, seed)
+    car = SimulatedCar(model.contract.observation, seed)
     camera = SimulatedCamera(car, realtime=realtime)
-    display = Display(car, camera, model.contract.actions, pictures=realtime and sys.stdout.isatty())
-    drive = settings.drive
-    table = parts_table(
-        camera=camera,
-        preprocessing=Preprocessing(spec),
-        policy=Policy(model.policy, model.contract),
-        driver_mode=DriverMode(drive.throttle_multiplier),
-        governor=Governor(Limits(drive.throttle_cap, drive.oldest_frame_s), camera.clock_ns),
-        drivetrain=SimulatedDrivetrain(car, camera.clock_ns),
-        display=display,
-    )
-    vehicle = Vehicle(table, {"user/mode": drive.mode})
-    vehicle.add(_LapsDone(vehicle, car, laps))
+    drivetrain = SimulatedDrivetrain(car, camera.clock_ns)
+    vehicle = _vehicle(model, settings, camera, drivetrain, car, realtime=realtime)
+    vehicle.add(_EndsWhen(vehicle, lambda: laps is not None and (car.laps >= laps or car.off_roads >= MOST_OFF_ROADS)))
     snapshots = Snapshots(car, picture) if picture else None
     if snapshots:
         vehicle.add(snapshots, ["cam/image_array", "steering"])
@@ -61,12 +53,45 @@ def drive_simulated(
         )
 
 
-class _LapsDone:
-    """Ends the drive when the laps are done, or will never be."""
+def drive_footage(model: Model, settings: Settings, tub: Path, *, realtime: bool) -> None:
+    """Show the policy a recording until it ends or Ctrl-C. Nothing moves.
 
-    def __init__(self, vehicle: Vehicle, car: SimulatedCar, laps: int | None) -> None:
-        self._vehicle, self._car, self._laps = vehicle, car, laps
+    Raises UserError when a part fails or the tub cannot be read.
+    """
+    camera = TubCamera(Tub(tub), model.contract.observation, realtime=realtime)
+    vehicle = _vehicle(model, settings, camera, NoDrivetrain(camera.clock_ns), camera, realtime=realtime)
+    vehicle.add(_EndsWhen(vehicle, lambda: camera.ended))
+    vehicle.drive()
+
+
+def _vehicle(
+    model: Model,
+    settings: Settings,
+    camera: SimulatedCamera | TubCamera,
+    drivetrain: Part,
+    place: Place,
+    *,
+    realtime: bool,
+) -> Vehicle:
+    drive, spec = settings.drive, model.contract.observation
+    table = parts_table(
+        camera=camera,
+        preprocessing=Preprocessing(spec),
+        policy=Policy(model.policy, model.contract),
+        driver_mode=DriverMode(drive.throttle_multiplier),
+        governor=Governor(Limits(drive.throttle_cap, drive.oldest_frame_s), camera.clock_ns),
+        drivetrain=drivetrain,
+        display=Display(place, camera, model.contract.actions, pictures=realtime and sys.stdout.isatty()),
+    )
+    return Vehicle(table, {"user/mode": drive.mode})
+
+
+class _EndsWhen:
+    """The last part: ends the drive when it is over, once the other parts have had the round's frame."""
+
+    def __init__(self, vehicle: Vehicle, over: Callable[[], bool]) -> None:
+        self._vehicle, self._over = vehicle, over
 
     def run(self) -> None:
-        if self._laps is not None and (self._car.laps >= self._laps or self._car.off_roads >= MOST_OFF_ROADS):
+        if self._over():
             self._vehicle.on = False

@@ -1,17 +1,21 @@
 """The simulated camera and drivetrain: the one place where the car's code touches the simulator."""
 
-import time
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 
+from car.pace import Pace
 from models.contract import ObservationSpec
+from models.pictures import DARK, YELLOW
 from sim_bridge.distributions import EVALUATION
 from sim_bridge.simulator import Simulator
 
 
 class SimulatedCar:
     """One car of the embedded simulator, on a track that a seed names. A car that leaves the road is put back."""
+
+    label = "SIMULATED"
 
     def __init__(self, spec: ObservationSpec, seed: int) -> None:
         self.simulator = Simulator(1, EVALUATION, seed, spec, rgb=True)
@@ -42,35 +46,51 @@ class SimulatedCar:
             self.simulator.restart(0)
         return self.simulator.frame(0)
 
+    def words(self) -> str:
+        """How far and how well it has driven."""
+        return (
+            f"laps {self.laps}  {100 * abs(self.offset_m):.0f} cm from the centre  left the road {self.off_roads} times"
+        )
+
+    def second_picture(self, size: int) -> np.ndarray:
+        """The track from above, its start and the car, RGB uint8 (size, size, 3); y points up."""
+        track = self.simulator.worlds[0].track
+        low, high = track.points.min(axis=0) - track.width_m, track.points.max(axis=0) + track.width_m
+        pixels_per_m = (size - 1) / (high - low).max()
+
+        def pixel(points_m: np.ndarray) -> np.ndarray:
+            at = (points_m - (low + high) / 2) * pixels_per_m * (1, -1) + (size - 1) / 2
+            return np.round(at * 16).astype(np.int32)
+
+        picture = np.full((size, size, 3), DARK, np.uint8)
+        width = max(1, round(track.width_m * pixels_per_m))
+        start, here = pixel(track.points[0]).tolist(), pixel(self.simulator.centre_m()[0]).tolist()
+        cv2.polylines(picture, [pixel(track.points)], True, (90, 90, 90), width, cv2.LINE_AA, 4)
+        cv2.circle(picture, start, 16 * max(1, width // 3), (230, 230, 230), -1, cv2.LINE_AA, 4)
+        cv2.circle(picture, here, 16 * max(2, width // 2), YELLOW, -1, cv2.LINE_AA, 4)
+        return picture
+
 
 class SimulatedCamera:
     """Blocks until the next frame is due, as a camera does; without realtime, its clock skips the wait instead."""
 
     def __init__(self, car: SimulatedCar, *, realtime: bool) -> None:
-        self._car, self._realtime = car, realtime
+        self._car = car
         self._sequence = -1
-        self._skipped_ns = 0
-        self._due_ns = self.clock_ns()
-        self.overruns = 0  # frames that the loop was too late for
+        self._pace = Pace(realtime=realtime)
+        self.clock_ns = self._pace.clock_ns
 
-    def clock_ns(self) -> int:
-        """The monotonic clock, plus all waits that were skipped: what the car's parts go by."""
-        return time.monotonic_ns() + self._skipped_ns
+    @property
+    def overruns(self) -> int:
+        """Frames that the loop was too late for."""
+        return self._pace.overruns
 
     def run(self) -> tuple[np.ndarray, int, int]:
         """Frame RGB uint8 (120, 160, 3), time of capture in ns of the clock, sequence number."""
         frame = self._car.advance()
-        self._due_ns += int(1e9 * self._car.period_s)
-        late_ns = self.clock_ns() - self._due_ns
-        if late_ns > 0:
-            self.overruns += 1
-            self._due_ns += late_ns  # a camera does not make up for lost frames
-        elif self._realtime:
-            time.sleep(-late_ns / 1e9)
-        else:
-            self._skipped_ns -= late_ns
+        t_capture_ns = self._pace.wait(self._car.period_s)
         self._sequence += 1
-        return frame, self.clock_ns(), self._sequence
+        return frame, t_capture_ns, self._sequence
 
 
 class SimulatedDrivetrain:

@@ -5,9 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from car.display import draw_steering, track_from_above
 from car.simulated import SimulatedCar
-from storage.files import write_file
+from models.pictures import draw_steering, sheet, write_png
 
 EVERY_S = 1.5  # of simulated time
 ROWS, COLUMNS = 2, 4
@@ -32,9 +31,5 @@ class Snapshots:
         """Write the PNG. Raises StorageError. Not in `shutdown`, whose exceptions donkeycar swallows."""
         if not self._taken:
             return
-        height = len(self._taken[0])
-        taken = self._taken + [np.zeros_like(self._taken[0])] * (ROWS * COLUMNS - len(self._taken))
-        sheet = np.vstack([np.hstack(taken[row * COLUMNS : (row + 1) * COLUMNS]) for row in range(ROWS)])
-        above = track_from_above(self._car, ROWS * height)
-        _, png = cv2.imencode(".png", cv2.cvtColor(np.hstack([sheet, above]), cv2.COLOR_RGB2BGR))
-        write_file(self._path, png.tobytes())
+        above = self._car.second_picture(ROWS * len(self._taken[0]))
+        write_png(self._path, np.hstack([sheet(self._taken, COLUMNS, ROWS), above]))

@@ -57,3 +57,30 @@ class FrameStack:
     def clear(self) -> None:
         """Forget everything seen: a new drive begins."""
         self._empty = True
+
+
+class Observer:
+    """Frames with time stamps in, observations out, one per control period, however fast the camera is."""
+
+    def __init__(self, spec: ObservationSpec) -> None:
+        self._spec = spec
+        self._stack = FrameStack(spec)
+        self._taken_ns: int | None = None
+
+    def see(self, frame: np.ndarray, t_capture_ns: int) -> np.ndarray | None:
+        """frame: as grey_view takes it; t_capture_ns: of any clock that does not go back.
+
+        Returns the observation, uint8 (size, size, stack), when a control period has passed since the last one; None
+        else: the policy then rests and its command is held. Raises ValueError as grey_view.
+        """
+        period_ns = self._spec.period_s * 1e9
+        # 0.9: frames of a 20 Hz camera come a little less than a period apart as often as a little more
+        if self._taken_ns is not None and t_capture_ns - self._taken_ns < 0.9 * period_ns:
+            return None
+        self._taken_ns = t_capture_ns
+        return self._stack.push(grey_view(frame, self._spec))
+
+    def clear(self) -> None:
+        """Forget everything seen: a new drive begins, and its first frame is an observation."""
+        self._stack.clear()
+        self._taken_ns = None

@@ -38,14 +38,14 @@ class Score:
         )
 
 
-def cut(timestamps_ms: Sequence[float], sessions: Sequence[str]) -> tuple[list[slice], float]:
-    """Cut a recording into pieces without a gap: the pieces as slices of its records, and the median period in seconds.
+def stretches(timestamps_ms: Sequence[float], sessions: Sequence[str]) -> tuple[list[slice], float]:
+    """Cut a recording at its gaps: the stretches between, however short, as slices of its records that leave none out,
+    and the median period in seconds.
 
     The period is the median of the positive steps in time (0.05 s where there is none). A cut is where the time stamp
-    jumps by more than max(0.5 s, 3 periods) or goes back, and where the session changes. Pieces of fewer than
-    1 s / period records are dropped.
+    jumps by more than max(0.5 s, 3 periods) or goes back, and where the session changes.
 
-    Raises ScoreError where none is left, ValueError where lengths differ or a time stamp is not finite.
+    Raises ValueError where lengths differ or a time stamp is not finite.
     """
     (times_ms,) = _checked(len(sessions), timestamps_ms)
     steps_ms = np.diff(times_ms)
@@ -54,7 +54,18 @@ def cut(timestamps_ms: Sequence[float], sessions: Sequence[str]) -> tuple[list[s
     gap = (steps_ms > 1000 * max(0.5, 3 * period_s)) | (steps_ms < 0)
     other_session = np.array([before != after for before, after in pairwise(sessions)], bool)
     edges = [0, *(np.flatnonzero(gap | other_session) + 1).tolist(), len(times_ms)]
-    pieces = [slice(a, b) for a, b in pairwise(edges) if (b - a) * period_s >= 1]
+    return [slice(a, b) for a, b in pairwise(edges)], period_s
+
+
+def cut(timestamps_ms: Sequence[float], sessions: Sequence[str]) -> tuple[list[slice], float]:
+    """The pieces of a recording that count, as slices of its records, and its median period in seconds.
+
+    They are its `stretches` without those of fewer than 1 s / period records.
+
+    Raises ScoreError where none is left, ValueError where lengths differ or a time stamp is not finite.
+    """
+    every, period_s = stretches(timestamps_ms, sessions)
+    pieces = [piece for piece in every if (piece.stop - piece.start) * period_s >= 1]
     if not pieces:
         raise ScoreError("the recording has no stretch of 1 s without a gap; record a longer drive")
     return pieces, period_s
@@ -124,13 +135,19 @@ def sign_agreement_in_bends(
     """
     human, steering = _checked(len(timestamps_ms), human, steering)
     pieces, period_s = cut(timestamps_ms, sessions)
-    smooth_human = np.concatenate([_smooth(human[piece], period_s) for piece in pieces])
-    smooth_policy = np.concatenate([_smooth(steering[piece], period_s) for piece in pieces])
+    smooth_human = np.concatenate([smooth(human[piece], period_s) for piece in pieces])
+    smooth_policy = np.concatenate([smooth(steering[piece], period_s) for piece in pieces])
     largest = np.abs(smooth_human).max()
     if largest <= _CONSTANT:
         return 0.0
     bend = np.abs(smooth_human) > largest / 2
     return float((np.sign(smooth_human[bend]) * smooth_policy[bend] > _CONSTANT).mean())
+
+
+def smooth(values: np.ndarray, period_s: float) -> np.ndarray:
+    """Centred means over 0.25 s, as many as there are values; beyond the ends the outermost value goes on."""
+    frames = max(3, round(0.25 / period_s)) | 1  # odd: the next one up
+    return np.convolve(np.pad(values, frames // 2, mode="edge"), np.ones(frames) / frames, "valid")
 
 
 def _checked(length: int, *arrays: Sequence[float] | np.ndarray) -> list[np.ndarray]:
@@ -140,21 +157,15 @@ def _checked(length: int, *arrays: Sequence[float] | np.ndarray) -> list[np.ndar
     return checked
 
 
-def _smooth(values: np.ndarray, period_s: float) -> np.ndarray:
-    """Centred means over 0.25 s, as many as there are values; beyond the ends the outermost value goes on."""
-    frames = max(3, round(0.25 / period_s)) | 1  # odd: the next one up
-    return np.convolve(np.pad(values, frames // 2, mode="edge"), np.ones(frames) / frames, "valid")
-
-
 def _best_correlation(human: np.ndarray, policy: np.ndarray, pieces: list[slice], period_s: float) -> tuple[float, int]:
     """The largest correlation of the smoothed curves, and its lag in frames."""
     most = max(1, round(0.3 / period_s))
-    smooth = [(_smooth(human[piece], period_s), _smooth(policy[piece], period_s)) for piece in pieces]
+    curves = [(smooth(human[piece], period_s), smooth(policy[piece], period_s)) for piece in pieces]
     # Each piece loses `most` frames at both ends, whatever the lag: every lag is judged on the same human moments.
-    still = np.concatenate([theirs[most : len(theirs) - most] for theirs, _ in smooth])
+    still = np.concatenate([theirs[most : len(theirs) - most] for theirs, _ in curves])
     found = []
     for lag in range(-most, most + 1):
-        shifted = np.concatenate([ours[most + lag : len(ours) - most + lag] for _, ours in smooth])
+        shifted = np.concatenate([ours[most + lag : len(ours) - most + lag] for _, ours in curves])
         if _varies(still) and _varies(shifted):
             found.append((_correlation(still, shifted), lag))
     return max(found, default=(0.0, 0))

@@ -33,6 +33,29 @@ def model_copy(tmp_path: Path) -> Path:
     return copy
 
 
+@pytest.fixture(scope="session")
+def driven_tub(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording of 200 frames, 10 s: the simulated car, driven by the one who sees the track. Read only."""
+    import cv2
+
+    from car.simulated import SimulatedCar
+    from tests.storage.test_tub import line, write_tub
+    from trainer.evaluation import teacher
+
+    car, choose, actions = SimulatedCar(Contract().observation, seed=1), teacher(Contract()), Contract().actions
+    frames, angles = [], []
+    for _ in range(200):
+        frames.append(car.advance())
+        car.command = actions.decode(choose(None, np.array([0]), car.simulator)[0])
+        angles.append(car.command[0])
+    folder = tmp_path_factory.mktemp("footage") / "driven"
+    write_tub(folder, [line(index, **{"user/angle": angle}) for index, angle in enumerate(angles)], images=False)
+    for index, frame in enumerate(frames):
+        file = folder / "images" / line(index)["cam/image_array"]
+        cv2.imwrite(str(file), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    return folder
+
+
 @pytest.fixture
 def manage():
     """Run manage.py with these arguments, as a person would; returns the finished process with its output as text."""

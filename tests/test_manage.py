@@ -11,7 +11,7 @@ from trainer.hyperparameters import Hyperparameters
 def test_help_names_the_verbs(manage) -> None:
     process = manage("--help")
     assert process.returncode == 0
-    for verb in ("drive", "train", "evaluate"):
+    for verb in ("drive", "train", "evaluate", "sim"):
         assert verb in process.stdout
 
 

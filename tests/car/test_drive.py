@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from car.display import as_text, draw_steering, track_from_above
+from car.display import COLUMNS, as_text
 from car.simulated import SimulatedCamera, SimulatedCar, SimulatedDrivetrain
 from models.contract import Contract
+from models.pictures import YELLOW
 from settings import PROJECT
 from tests.conftest import assert_one_line
 
@@ -76,16 +77,16 @@ manage.main()
     assert_one_line(process, "SimulatedCamera failed while driving: OSError: the cable came off")
 
 
-def test_a_terminal_gets_the_live_picture() -> None:
-    """In a real pseudo-terminal, in real time: the picture, the bars and the status line, twenty times a second."""
+def seen_in_a_terminal(pictures: int, *arguments: str | Path) -> str:
+    """Drive in a real pseudo-terminal; Ctrl-C after so many pictures; returns all that was shown."""
     import pty
 
     main, other = pty.openpty()
-    command = [sys.executable, str(PROJECT / "manage.py"), "drive"]
+    command = [sys.executable, str(PROJECT / "manage.py"), "drive", *map(str, arguments)]
     process = subprocess.Popen(command, stdout=other, stderr=other, stdin=subprocess.DEVNULL)
     os.close(other)
     shown, deadline = b"", time.monotonic() + 60
-    while shown.count(b"\x1b[H") < 15 and time.monotonic() < deadline:
+    while shown.count(b"\x1b[H") < pictures and time.monotonic() < deadline:
         shown += os.read(main, 65536)
     process.send_signal(signal.SIGINT)
     try:
@@ -95,10 +96,46 @@ def test_a_terminal_gets_the_live_picture() -> None:
         pass
     os.close(main)
     assert process.wait(timeout=20) == 0
-    text = shown.decode()
+    return shown.decode(errors="replace")  # Ctrl-C may cut a picture short
+
+
+def test_a_terminal_gets_the_live_picture() -> None:
+    """In real time: the picture, the bars and the status line, ten times a second."""
+    text = seen_in_a_terminal(15)
     assert "▀" in text
     assert "advantages " in text
     assert "SIMULATED" in text.strip().splitlines()[-1]
+
+
+def test_footage_is_shown_with_the_steering_drawn_in_and_no_track(driven_tub: Path) -> None:
+    text = seen_in_a_terminal(3, "--camera", f"tub:{driven_tub}")
+    assert "advantages " in text
+    assert "SIMULATED" not in text
+    assert "FOOTAGE" in text.strip().splitlines()[-1]
+    assert max(line.count("▀") for line in text.splitlines()) == COLUMNS
+    assert ";".join(map(str, YELLOW)) in text
+
+
+def test_footage_is_driven_to_its_end(manage, driven_tub: Path) -> None:
+    process = manage("drive", "--camera", f"tub:{driven_tub}", "--no-realtime")
+    assert process.returncode == 0, process.stderr
+    last = process.stdout.strip().splitlines()[-1]
+    assert re.match(r"FOOTAGE  \d+ frames/s  frame to command p50 ", last)
+    assert last.endswith("frame 200 of 200")
+    assert "laps" not in last
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--camera", "usb"], ["no camera 'usb'", "sim and tub:PATH"]),
+        (["--camera", "tub:"], ["no camera 'tub:'"]),
+        (["--camera", "tub:/nowhere"], ["/nowhere", "no donkeycar tub"]),
+        (["--camera", "tub:/nowhere", "--laps", "2"], ["--laps", "need the simulated car"]),
+    ],
+)
+def test_a_camera_that_is_none_is_one_line(manage, arguments: list[str], words: list[str]) -> None:
+    assert_one_line(manage("drive", *arguments), *words)
 
 
 def test_a_frame_is_followed_by_the_frame_of_the_command_it_caused() -> None:
@@ -150,15 +187,9 @@ def test_without_real_time_the_clock_skips_the_waits() -> None:
 
 
 def test_pictures_for_people() -> None:
-    frame = np.zeros((120, 160, 3), np.uint8)
-    right, left = draw_steering(frame, 1.0), draw_steering(frame, -1.0)
-    assert not frame.any()
-    assert right[:, 90:].any()
-    assert not right[:, :70].any()
-    assert left[:, :70].any()
-    above = track_from_above(SimulatedCar(SPEC, seed=1), 60)
+    above = SimulatedCar(SPEC, seed=1).second_picture(60)
     assert above.shape == (60, 60, 3)
-    assert (above == (255, 210, 0)).all(axis=2).any()  # the car
+    assert (above == YELLOW).all(axis=2).any()  # the car
     lines = as_text(above)
     assert len(lines) == 30
     assert all(line.count("▀") == 60 for line in lines)

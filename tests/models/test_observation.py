@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 
 from models.contract import Contract
-from models.observation import FrameStack, grey_view
+from models.observation import FrameStack, Observer, grey_view
 
 SPEC = Contract().observation
 # Small random pictures blown up: flat areas and hard edges, as in real frames, and quick to draw.
@@ -77,3 +77,14 @@ def test_an_observation_is_not_changed_by_later_frames() -> None:
     seen = stack.push(np.full((64, 64), 7, np.uint8))
     stack.push(np.full((64, 64), 9, np.uint8))
     assert (seen == 7).all()
+
+
+def test_an_observer_keeps_frames_a_period_apart_and_after_a_clear_begins_anew() -> None:
+    observer = Observer(SPEC)
+    frames = [np.full((120, 160), level, np.uint8) for level in range(5)]
+    seen = [observer.see(frame, ms * 1_000_000) for frame, ms in zip(frames, (0, 20, 46, 90, 92), strict=True)]
+    assert [observation is not None for observation in seen] == [True, False, True, False, True]
+    assert seen[-1][0, 0].tolist() == [0, 0, 2, 4]
+    assert observer.see(frames[1], 93_000_000) is None
+    observer.clear()
+    assert observer.see(frames[3], 0)[0, 0].tolist() == [3, 3, 3, 3]  # clocks may start anew
