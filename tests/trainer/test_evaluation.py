@@ -1,7 +1,6 @@
 import json
 
 import numpy as np
-import pytest
 
 from models.contract import Contract
 from tests.conftest import PRETRAINED
@@ -55,7 +54,7 @@ def test_evaluate_prints_a_table_and_json(manage) -> None:
     assert len(result["int8"]["results"]) == 3
     assert result["int8"]["tracks"] == 3
     steps = sum(track["lap_s"] / 0.05 for track in result["int8"]["results"] if track["finished"])
-    assert result["int8_against_float"]["frames"] >= pytest.approx(steps)
+    assert result["int8_against_float"]["frames"] >= round(steps)
     assert 0.9 < result["int8_against_float"]["within_one_bin"] <= 1
     again = json.loads(manage(*arguments, "--json").stdout)
     assert again == result
