@@ -63,6 +63,7 @@ def drive(
 @app.command()
 def evaluate(
     model: ModelOption = None,
+    drives: Annotated[Path, typer.Option(metavar="FOLDER", help="Where a film and a summary go.")] = PROJECT / "drives",
     tracks: Annotated[int, typer.Option(min=1, help="Tracks never trained on, one car on each.")] = 50,
     laps: Annotated[int, typer.Option(min=1, help="To be driven on each without leaving the road.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="Names the set of tracks.")] = 0,
@@ -71,13 +72,16 @@ def evaluate(
 ) -> None:
     """Measure a policy: closed loop on unseen tracks, int8 and float on the same ones, beside a driver that sees it."""
     from car.drive import choose_model  # noqa: PLC0415
-    from trainer.report import evaluate_model, table  # noqa: PLC0415
+    from trainer.report import evaluate_model, leave_behind, table  # noqa: PLC0415
 
-    result = evaluate_model(choose_model(car, model), tracks, laps, seed, progress=not as_json)
+    chosen = choose_model(car, model)
+    result = evaluate_model(chosen, tracks, laps, seed, progress=not as_json)
+    left = leave_behind(chosen, result, drives)
     if as_json:
         print(json.dumps(result.as_json()))
     else:
         table(result)
+        print(f"a film and a summary of it are in {left}")
 
 
 def _options_of(model: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -10,11 +10,22 @@ import numpy as np
 
 from car.simulated import SimulatedCamera, SimulatedCar
 from models.contract import ActionTable
-from models.drawing import YELLOW, draw_steering
 
 COLUMNS, ROWS = 80, 30  # characters of the live picture; each shows two pixels, one above the other
 PICTURE_PERIOD_S = 0.1
 LINE_PERIOD_S = 5.0  # between status lines where they can't overwrite each other
+YELLOW = (255, 210, 0)
+
+
+def draw_steering(frame: np.ndarray, steering: float) -> np.ndarray:
+    """A copy of an RGB frame, uint8 (h, w, 3), with the steering drawn in: the arc of a car at that command."""
+    picture = frame.copy()
+    height, width = picture.shape[:2]
+    reach = np.linspace(0, 0.45, 12)
+    across = width / 2 + steering * width * 1.6 * reach**2
+    points = np.stack([across, height - 1 - reach * height], axis=1)
+    cv2.polylines(picture, [np.round(points * 16).astype(np.int32)], False, YELLOW, 2, cv2.LINE_AA, 4)
+    return picture
 
 
 def track_from_above(car: SimulatedCar, size: int = 120) -> np.ndarray:

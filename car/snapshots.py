@@ -5,9 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from car.display import track_from_above
+from car.display import draw_steering, track_from_above
 from car.simulated import SimulatedCar
-from models.drawing import draw_steering
 from storage.files import write_file
 
 EVERY_S = 1.5  # of simulated time

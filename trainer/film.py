@@ -1,4 +1,4 @@
-"""A short film of a policy at the wheel: what the camera saw, in colour, with the steering drawn in."""
+"""A short film of a policy at the wheel: what the camera saw, the steering drawn in, the track from above."""
 
 import io
 from collections.abc import Sequence
@@ -7,9 +7,10 @@ import numpy as np
 from PIL import Image
 
 from models.contract import Contract
-from models.drawing import draw_steering
 from models.observation import FrameStack, grey_view
+from models.pictures import draw_steering
 from sim_bridge.distributions import EVALUATION
+from sim_bridge.from_above import track_from_above
 from sim_bridge.simulator import Simulator
 from trainer.evaluation import EVALUATION_WORLDS, Chooser
 
@@ -21,7 +22,7 @@ COLOURS = 32  # of the GIF: grain that nobody looks at is what makes it large
 def film(choose: Chooser, contract: Contract, seed: int) -> list[np.ndarray]:
     """Drive the first track of evaluation set `seed` for FRAMES frames or until the car leaves the road.
 
-    Returns RGB pictures, uint8 (frame_height, frame_width, 3), EVERY control periods apart.
+    Returns RGB pictures, uint8 (frame_height, frame_width + frame_height, 3), EVERY control periods apart.
     """
     spec = contract.observation
     simulator = Simulator(1, EVALUATION, (EVALUATION_WORLDS, seed), spec, rgb=True)
@@ -32,7 +33,8 @@ def film(choose: Chooser, contract: Contract, seed: int) -> list[np.ndarray]:
         (action,) = choose(stack.push(grey_view(frame, spec))[None], np.array([0]), simulator)
         steering, throttle = contract.actions.decode(action)
         if step % EVERY == 0:
-            frames.append(draw_steering(frame, steering))
+            above = track_from_above(simulator.worlds[0].track, simulator.centre_m()[0], spec.frame_height)
+            frames.append(np.hstack([draw_steering(frame, steering), above]))
         if simulator.step(np.array([steering]), np.array([throttle])).off_road[0]:
             break
     return frames

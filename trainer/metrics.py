@@ -64,7 +64,8 @@ class Metrics:
 
     def __exit__(self, *_: object) -> None:
         self._status.stop()
-        self._file.close()
+        with contextlib.suppress(OSError):  # each line was flushed, or its error is on its way
+            self._file.close()
 
     def __call__(self, progress: "Progress") -> None:
         self._print(progress)

@@ -151,7 +151,10 @@ def _train_and_export(
             return Progress()
         state, progress = checkpoint
         progress.best = load_best(folder, learner.online)
-        learner.restore(state)
+        try:
+            learner.restore(state)
+        except (KeyError, ValueError) as error:
+            raise UserError(f"the checkpoint in {folder} is of another network; train anew") from error
         return progress
 
     with (

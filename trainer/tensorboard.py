@@ -56,13 +56,12 @@ class TensorBoard:
 
     def film(self, learner: Learner, progress: Progress) -> None:
         """The first seconds of the first validation track, as an image summary that moves."""
-        spec = learner.contract.observation
         frames = film(lambda observations, *_: learner.greedy(observations), learner.contract, VALIDATION_SEED)
         image = tf.compat.v1.Summary.Image(
-            height=spec.frame_height,
-            width=spec.frame_width,
+            height=frames[0].shape[0],
+            width=frames[0].shape[1],
             colorspace=3,
-            encoded_image_string=as_gif(frames, EVERY * spec.period_s),
+            encoded_image_string=as_gif(frames, EVERY * learner.contract.observation.period_s),
         )
         summary = tf.compat.v1.Summary(value=[tf.compat.v1.Summary.Value(tag="validation/drive", image=image)])
         with self._or_storage_error(), self._writer.as_default(progress.frames):
