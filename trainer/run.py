@@ -183,8 +183,8 @@ def _train_and_export(
     if not evaluations:
         shutil.rmtree(folder)
         raise UserError("ended before anything was learnt, so nothing is kept; let it run for a minute at least")
-    write_file(folder / REPORT, draw_report(folder.name, read_metrics(folder), evaluations[-1].results))
     _export(folder, settings, learner, replay, console)
+    write_file(folder / REPORT, draw_report(folder.name, read_metrics(folder), evaluations[-1].results))
     console.print(f"how it went is drawn in {folder / REPORT}", soft_wrap=True)
     return folder / "model"
 
@@ -231,10 +231,11 @@ def _alone_in(folder: Path) -> Iterator[None]:
     """Two processes must not train in one folder. The lock ends with the process, kill -9 too. Raises UserError."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(f"{folder} is being trained at this moment; end that first, or wait for it") from error
         yield
-    except BlockingIOError as error:
-        raise UserError(f"{folder} is being trained at this moment; end that first, or wait for it") from error
     finally:
         os.close(descriptor)
 
