@@ -76,6 +76,7 @@ def drive(
 @app.command()
 def evaluate(
     model: ModelOption = None,
+    drives: Annotated[Path, typer.Option(metavar="FOLDER", help="Where a film and a summary go.")] = PROJECT / "drives",
     tracks: Annotated[int, typer.Option(min=1, help="Tracks never trained on, one car on each.")] = 50,
     laps: Annotated[int, typer.Option(min=1, help="To be driven on each without leaving the road.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="Names the set of tracks.")] = 0,
@@ -106,13 +107,15 @@ def evaluate(
         else:
             footage.table(on_footage, reports)
         return
-    from trainer.report import evaluate_model, table  # noqa: PLC0415
+    from trainer.report import evaluate_model, leave_behind, table  # noqa: PLC0415
 
     result = evaluate_model(chosen, tracks, laps, seed, progress=not as_json)
+    left = leave_behind(chosen, result, drives)
     if as_json:
         print(json.dumps(result.as_json()))
     else:
         table(result)
+        print(f"a film and a summary of it are in {left}")
 
 
 @sim.command("look")
@@ -158,29 +161,85 @@ def _add_train() -> None:
     @app.command()
     @_options_of(Hyperparameters)
     def train(
+        context: typer.Context,
+        compared: Annotated[
+            list[str] | None, typer.Argument(metavar="[RUN]...", help="What --compare compares.")
+        ] = None,
         minutes: Annotated[float | None, typer.Option(min=0.1, help="Train for so long. Default: 10.")] = None,
         steps: Annotated[int | None, typer.Option(min=1000, help="Or for so many frames of all cars together.")] = None,
         name: Annotated[str | None, typer.Option(help="The run's folder in runs/. Default: date and time.")] = None,
         runs: Annotated[Path, typer.Option(help="Where runs are kept.")] = PROJECT / "runs",
+        preset: Annotated[
+            str | None, typer.Option(help="Start from these hyper-parameters: a name or a TOML file.", metavar="PRESET")
+        ] = None,
+        resume: Annotated[
+            str | None, typer.Option(help="Go on with this run for --minutes or --steps more.", metavar="RUN")
+        ] = None,
+        compare: Annotated[bool, typer.Option("--compare", help="Train nothing: compare these runs.")] = False,
         **hyperparameters: Any,
     ) -> None:
         """Train: DDQN from nothing in the embedded simulator; ends with an int8 model in runs/NAME."""
-        from pydantic import ValidationError  # noqa: PLC0415
+        typed = {option for option in context.params if context.get_parameter_source(option).name == "COMMANDLINE"}
+        if compare:
+            _compare_runs(runs, compared or [], typed - {"compare", "compared", "runs"})
+            return
+        if compared:
+            raise UserError(f"train takes no {compared[0]!r}; to compare runs, type --compare")
+        if resume is not None and (other := typed - {"resume", "minutes", "steps", "runs"}):
+            raise UserError(f"a run is resumed with its own settings; leave out {_options(other)}")
+        chosen = _hyperparameters(preset, {name: hyperparameters[name] for name in hyperparameters if name in typed})
+        _needs("tensorflow", "tensorboard", "matplotlib", "PIL")
         from rich.console import Console  # noqa: PLC0415
 
-        from settings import explain  # noqa: PLC0415
-
-        try:
-            chosen = Hyperparameters(**hyperparameters)
-        except ValidationError as error:
-            raise UserError(f"--{explain(error, Hyperparameters).replace('_', '-')}") from error
-        if importlib.util.find_spec("tensorflow") is None:
-            raise UserError("training needs TensorFlow, which is not installed; type `make install-trainer`")
-        from trainer.run import default_name, run  # noqa: PLC0415
+        from trainer import run as training  # noqa: PLC0415
 
         console = Console()
-        folder = run(runs / (name or default_name()), chosen, minutes or (None if steps else 10), steps, console)
-        console.print(f"the model is in {folder}; try  python manage.py drive --model {folder.parent}", soft_wrap=True)
+        budget = training.Budget(minutes or (None if steps else 10), steps)
+        if resume is not None:
+            model = training.resume(runs / resume, budget, console)
+        else:
+            model = training.run(runs / (name or training.default_name()), chosen, preset, budget, console)
+        console.print(f"the model is in {model}; try  python manage.py drive --model {model.parent}", soft_wrap=True)
+
+    def _hyperparameters(preset: str | None, typed: dict[str, Any]) -> Hyperparameters:
+        """The defaults, but for what the preset says, but for what was typed."""
+        from pydantic import ValidationError  # noqa: PLC0415
+
+        from settings import explain  # noqa: PLC0415
+        from trainer.presets import load_preset  # noqa: PLC0415
+
+        differences = load_preset(preset) if preset is not None else {}
+        try:
+            return Hyperparameters(**(differences | typed))
+        except ValidationError as error:
+            raise UserError(f"--{explain(error, Hyperparameters).replace('_', '-')}") from error
+
+
+def _compare_runs(runs: Path, names: list[str], other: set[str]) -> None:
+    if other:
+        raise UserError(f"--compare trains nothing; leave out {_options(other)}")
+    if len(names) < 2:
+        raise UserError("--compare takes two runs or more: train --compare RUN RUN")
+    _needs("matplotlib")
+    from rich.console import Console  # noqa: PLC0415
+
+    from trainer.compare import compare  # noqa: PLC0415
+
+    console = Console()
+    console.print(f"the curves are in {compare(runs, names, console)}", soft_wrap=True)
+
+
+def _options(names: set[str]) -> str:
+    return ", ".join(f"--{name.replace('_', '-')}" for name in sorted(names))
+
+
+def _needs(*packages: str) -> None:
+    """Raises UserError where one of these packages of the trainer's is not installed."""
+    if any(importlib.util.find_spec(package) is None for package in packages):
+        raise UserError(
+            "training needs TensorFlow, TensorBoard and Matplotlib, which are not all installed; "
+            "type `make install-trainer`"
+        )
 
 
 _add_train()

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from models.contract import Contract
 from sim_bridge import make_vector_env
+from sim_bridge.distributions import TABLES
 from trainer.evaluation import Summary, drive_tracks, summarise
 from trainer.hyperparameters import Hyperparameters
 from trainer.network import q_network
@@ -35,6 +36,21 @@ class Learner:
         self._optimizer.build(self.online.trainable_variables)
         self._mirrored_action = np.array([contract.actions.mirrored(a) for a in range(len(contract.actions))])
         self._rng = np.random.default_rng(settings.seed)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that learning changes: both networks and the optimiser's moments, by name."""
+        parts = {"online": self.online, "target": self.target, "optimizer": self._optimizer}
+        return {
+            f"{name}.{index}": variable.numpy()
+            for name, part in parts.items()
+            for index, variable in enumerate(part.variables)
+        }
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from such a state. Raises KeyError or ValueError where it is of another network."""
+        for name, part in {"online": self.online, "target": self.target, "optimizer": self._optimizer}.items():
+            for index, variable in enumerate(part.variables):
+                variable.assign(state[f"{name}.{index}"])
 
     def learn(self, batch: Batch, learning_rate: float) -> tuple[float, float]:
         """One update. Returns the Huber loss and the mean of the Q values learnt."""
@@ -99,8 +115,9 @@ def _q(outputs: list[tf.Tensor]) -> tf.Tensor:
 class Progress:
     """Where a training stands; handed to `report` about once a second and at each evaluation."""
 
-    elapsed_s: float = 0.0
-    share: float = 0.0  # of the training that is done
+    elapsed_s: float = 0.0  # of all sittings
+    share: float = 0.0  # of this sitting that is done
+    resumed_s: float | None = None  # elapsed_s when this sitting began; None in the first one
     frames: int = 0
     updates: int = 0
     epsilon: float = 1.0
@@ -108,6 +125,7 @@ class Progress:
     q: float = 0.0
     episode_return: float = 0.0  # mean of the last hundred finished episodes
     episode_steps: float = 0.0
+    actions: np.ndarray | None = None  # how often each was taken since the last report, int (actions,)
     evaluation: Summary | None = None  # of this very moment, else None
     best: Summary | None = None  # evaluation so far
     recent: list[tuple[float, int]] = field(default_factory=list, repr=False)
@@ -119,27 +137,32 @@ def train(
     budget_s: float | None,
     budget_frames: int | None,
     report: Callable[[Progress], None],
-    keep: Callable[[keras.Model, Progress], None],
+    evaluated: Callable[[Learner, Progress], None],
     stop: Callable[[], bool],
+    resume: Callable[[Learner], Progress] = lambda learner: Progress(),
 ) -> tuple[Learner, Replay]:
     """Train until the budget (seconds or frames, whichever is given and ends first) is used or stop() says so.
 
-    keep is called with each network that evaluates better than all before. The end is evaluated too, so it is called at
-    least once, unless stop() came before anything was learnt.
+    evaluated is called after each evaluation; where it is the best, progress.best is progress.evaluation. The end is
+    evaluated too, so it is called at least once, unless stop() came before anything was learnt. resume brings a new
+    learner to where a training ended, and says where that was: the memory fills anew, in worlds not seen before.
     """
     learner = Learner(contract, settings)
-    env = make_vector_env(settings.envs, contract=contract, reward=settings.reward)
+    progress = resume(learner)
+    env = make_vector_env(settings.envs, contract=contract, table=TABLES[settings.table], reward=settings.reward)
     replay = Replay(settings.replay, settings.envs, contract.observation.shape, settings.seed)
-    rng = np.random.default_rng(settings.seed)
-    progress = Progress()
-    observation, _ = env.reset(seed=settings.seed)
+    rng = np.random.default_rng(settings.seed + progress.frames)
+    observation, _ = env.reset(seed=settings.seed + progress.frames)
     returns, steps = np.zeros((2, settings.envs))
-    started = reported = evaluated = time.monotonic()
+    progress.actions = np.zeros(len(contract.actions), int)
+    before_s, before_frames = progress.elapsed_s, progress.frames
+    epsilon_start = settings.epsilon_start if progress.resumed_s is None else settings.epsilon_end
+    started = reported = measured = time.monotonic()
 
-    ended = False
+    ended = learnt = False
     while not ended:
         # Act: greedy but for a share epsilon of random actions.
-        progress.epsilon = settings.epsilon_end + (settings.epsilon_start - settings.epsilon_end) * max(
+        progress.epsilon = settings.epsilon_end + (epsilon_start - settings.epsilon_end) * max(
             0.0, 1 - progress.share / settings.epsilon_share
         )
         action = learner.greedy(observation)
@@ -149,6 +172,7 @@ def train(
         replay.add(observation[..., -1], action, reward, terminated, truncated)
         observation = next_observation
         progress.frames += settings.envs
+        progress.actions += np.bincount(action, minlength=len(progress.actions))
         returns += reward
         steps += 1
         for car in np.flatnonzero(terminated | truncated):
@@ -156,38 +180,40 @@ def train(
             returns[car], steps[car] = 0, -1  # the step that resets the car counts for nothing
 
         # Learn.
-        if progress.frames >= settings.learning_starts:
+        if progress.frames - before_frames >= settings.learning_starts:
             learning_rate = settings.learning_rate * (0.55 + 0.45 * np.cos(np.pi * min(1.0, progress.share)))
             for _ in range(settings.updates_per_round):
                 progress.loss, progress.q = learner.learn(
                     replay.sample(settings.batch, settings.n_step, settings.gamma), learning_rate
                 )
                 progress.updates += 1
+            learnt = True
 
         # Tell, and once in a while measure.
         now = time.monotonic()
-        progress.elapsed_s = now - started
+        progress.elapsed_s = before_s + now - started
         progress.share = max(
-            progress.elapsed_s / budget_s if budget_s else 0.0,
-            progress.frames / budget_frames if budget_frames else 0.0,
+            (now - started) / budget_s if budget_s else 0.0,
+            (progress.frames - before_frames) / budget_frames if budget_frames else 0.0,
         )
         ended = progress.share >= 1 or stop()
         if progress.recent:
             progress.episode_return, progress.episode_steps = np.mean(progress.recent, axis=0).tolist()
-        if progress.updates and (ended or now - evaluated > settings.evaluate_every_s):
-            progress.evaluation = validate(learner, settings.evaluate_cars)
+        if learnt and (ended or now - measured > settings.evaluate_every_s):
+            progress.evaluation = validate(learner, settings.evaluate_cars, paths=ended)
             if progress.best is None or _merit(progress.evaluation) > _merit(progress.best):
                 progress.best = progress.evaluation
-                keep(learner.online, progress)
-            evaluated = time.monotonic()
+            evaluated(learner, progress)
+            measured = time.monotonic()
         if progress.evaluation or now - reported > 1:
             report(progress)
             reported = now
+            progress.actions[:] = 0
         progress.evaluation = None
     return learner, replay
 
 
-def validate(learner: Learner, tracks: int) -> Summary:
+def validate(learner: Learner, tracks: int, *, paths: bool = False) -> Summary:
     """Greedy, one lap each, on tracks that are neither trained on nor used by `evaluate`."""
 
     def choose(observations: np.ndarray, cars: np.ndarray, _: object) -> np.ndarray:
@@ -195,7 +221,7 @@ def validate(learner: Learner, tracks: int) -> Summary:
         padded[cars] = observations
         return learner.greedy(padded)[cars]
 
-    return summarise(drive_tracks(choose, learner.contract, tracks, laps=1, seed=VALIDATION_SEED))
+    return summarise(drive_tracks(choose, learner.contract, tracks, laps=1, seed=VALIDATION_SEED, paths=paths))
 
 
 def _merit(evaluation: Summary) -> tuple[int, float]:

@@ -6,7 +6,7 @@ the edge line. A track is finished when all its laps were driven without that.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
@@ -15,11 +15,21 @@ from models.observation import FrameStack, shrink
 from sim_bridge.distributions import EVALUATION, Table
 from sim_bridge.pursuit import pure_pursuit
 from sim_bridge.simulator import Simulator
+from sim_bridge.track import Track
 
 SLOWEST_M_S = 0.5  # a car slower than this on average is given up
 
 # What chooses: (observations uint8 (k, size, size, stack), the k cars' numbers, the simulator) -> actions int (k,)
 Chooser = Callable[[np.ndarray, np.ndarray, Simulator], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Path:
+    """Where one car went. centre_m: float64 (steps, 2), the car's centre; offset_m: float64 (steps,), + left."""
+
+    track: Track
+    centre_m: np.ndarray
+    offset_m: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,7 @@ class TrackResult:
     mean_offset_m: float  # distance of the car's centre from the centre line, over all steps on the road
     worst_offset_m: float
     lap_s: float | None  # mean over the laps; None where the track was not finished
+    path: Path | None = field(default=None, compare=False, repr=False)  # where it was asked for
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,11 @@ class Summary:
         return self.finished / self.tracks
 
     def as_json(self) -> dict[str, object]:
-        return asdict(self) | {"finished_share": self.finished_share}
+        """Everything but the paths."""
+        fields = asdict(replace(self, results=[replace(result, path=None) for result in self.results]))
+        for result in fields["results"]:
+            del result["path"]
+        return fields | {"finished_share": self.finished_share}
 
 
 def summarise(results: list[TrackResult]) -> Summary:
@@ -75,14 +90,16 @@ def drive_tracks(
     seed: int,
     table: Table = EVALUATION,
     first_track: int = 0,
+    paths: bool = False,
     tick: Callable[[int], None] = lambda stopped: None,
 ) -> list[TrackResult]:
     """Drive `tracks` cars, each on a track of its own, for `laps` laps each; the same seed gives the same tracks.
 
-    tick is called after each step with the number of cars that have stopped, for progress bars.
+    paths: put into each result where the car went. tick is called after each step with the number of cars that have
+    stopped, for progress bars.
     """
     spec, period_s = contract.observation, contract.observation.period_s
-    simulator = Simulator(tracks, table, (_EVALUATION_WORLDS, seed), spec, first_car=first_track)
+    simulator = Simulator(tracks, table, (EVALUATION_WORLDS, seed), spec, first_car=first_track)
     commands = np.array([contract.actions.decode(action) for action in range(len(contract.actions))])
     stacks = [FrameStack(spec) for _ in range(tracks)]
     length_m = np.array([world.track.length_m for world in simulator.worlds])
@@ -91,11 +108,14 @@ def drive_tracks(
     finished, off_road = np.zeros((2, tracks), bool)
     steps, offset_sum_m, worst_m, driven_m = np.zeros((4, tracks))
     actions = np.zeros(tracks, int)
+    places = []  # of all cars after each step, where paths are asked for: x and y of the centre, offset
     while active.any():
         cars = np.flatnonzero(active)
         observations = np.stack([stacks[car].push(shrink(simulator.road(car), spec)) for car in cars])
         actions[cars] = choose(observations, cars, simulator)
         state = simulator.step(*commands[actions].T)
+        if paths:
+            places.append(np.column_stack([simulator.centre_m(), state.offset_m]))
         steps[cars] += 1
         offset_m = np.abs(state.offset_m[cars])
         offset_sum_m[cars] += offset_m
@@ -105,6 +125,7 @@ def drive_tracks(
         finished[cars] = (state.laps[cars] >= laps) & ~off_road[cars]
         active[cars] = ~(off_road[cars] | finished[cars] | (steps[cars] >= most_steps[cars]))
         tick(int(tracks - active.sum()))
+    driven = [np.array([place[car] for place in places[: int(steps[car])]]) for car in range(tracks)]
     return [
         TrackResult(
             finished=bool(finished[car]),
@@ -113,12 +134,13 @@ def drive_tracks(
             mean_offset_m=float(offset_sum_m[car] / steps[car]),
             worst_offset_m=float(worst_m[car]),
             lap_s=float(steps[car] * period_s / laps) if finished[car] else None,
+            path=Path(simulator.worlds[car].track, driven[car][:, :2], driven[car][:, 2]) if paths else None,
         )
         for car in range(tracks)
     ]
 
 
-_EVALUATION_WORLDS = 0xE7A1  # sets these worlds apart from all that training draws, whatever the seeds
+EVALUATION_WORLDS = 0xE7A1  # sets these worlds apart from all that training draws, whatever the seeds
 
 
 def teacher(contract: Contract) -> Chooser:

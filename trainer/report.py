@@ -1,6 +1,9 @@
 """`manage.py evaluate`: int8 and float on the same tracks, beside the driver that sees the track. No TensorFlow."""
 
+import json
+import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -13,7 +16,9 @@ from models.decision import decide
 from models.folder import Model
 from models.runtime import TFLitePolicy
 from sim_bridge.simulator import Simulator
+from storage.files import write_folder
 from trainer.evaluation import Chooser, Summary, drive_tracks, summarise, teacher
+from trainer.film import EVERY, as_gif, film
 
 BATCH = 50  # tracks simulated at once: each holds a painted floor of about a megabyte
 
@@ -69,6 +74,17 @@ def evaluate_model(model: Model, tracks: int, laps: int, seed: int, *, progress:
         ]
     compared = agreement(np.array(chosen), np.stack(by_reference), contract.actions)
     return Evaluation(str(model.folder), laps, seed, *summaries, compared)
+
+
+def leave_behind(model: Model, evaluation: Evaluation, drives: Path) -> Path:
+    """In a folder of its own in drives: summary.json, as `--json` prints it, and drive.gif, int8's first seconds on the
+    first track. Returns the folder. Raises StorageError."""
+    folder = drives / time.strftime("%Y-%m-%d-%H%M%S-evaluate")
+    frames = film(_greedy(model.policy, model.contract), model.contract, evaluation.seed)
+    with write_folder(folder) as staging:
+        (staging / "summary.json").write_text(json.dumps(evaluation.as_json(), indent=2) + "\n", encoding="utf-8")
+        (staging / "drive.gif").write_bytes(as_gif(frames, EVERY * model.contract.observation.period_s))
+    return folder
 
 
 def _greedy(policy: TFLitePolicy, contract: Contract) -> Chooser:

@@ -1,15 +1,19 @@
 """`manage.py train`: one run in one folder, from the first random action to a model that `drive` can take.
 
 runs/NAME/
-    settings.json     hyper-parameters, contract, command, commit
+    settings.json     hyper-parameters, contract, preset, command, commit
     metrics.jsonl     a line a second, and one for each evaluation
+    tensorboard/      the same as curves, with a film at each evaluation
     weights.npz       of the best network so far
+    checkpoint.npz    where the training stands: what `--resume` goes on from
     model/            the model folder, when the run has ended
+    report.png        its curves and its last drives
 """
 
-import io
+import fcntl
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -17,78 +21,186 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow talks about the CPU before one can ask it not to
 import cv2
-import keras
-import numpy as np
 import tensorflow as tf
+from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
 
 from errors import UserError
 from models.contract import Contract
-from settings import PROJECT
-from storage.files import StorageError, write_file
-from trainer.ddqn import Progress, train
+from settings import PROJECT, explain
+from storage.files import write_file
+from trainer.checkpoint import load_best, load_checkpoint, save_best, save_checkpoint
+from trainer.ddqn import Learner, Progress, train
 from trainer.evaluation import Summary
 from trainer.export import advantage_network, convert, round_last_layer, shift_bias
+from trainer.figures import report as draw_report
 from trainer.hyperparameters import Hyperparameters
+from trainer.metrics import Metrics, forget_after, read_metrics
 from trainer.package import mean_error, package, without_tensorflow
+from trainer.presets import load_preset
+from trainer.replay import Replay
+from trainer.tensorboard import TensorBoard
 
 CALIBRATION_FRAMES = 2000
+SETTINGS, REPORT = "settings.json", "report.png"
 
 
-def run(
-    folder: Path, hyperparameters: Hyperparameters, minutes: float | None, frames: int | None, console: Console
-) -> Path:
+class RunSettings(BaseModel):
+    """settings.json: all that makes a run what it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    command: str  # trains such a model again
+    commit: str  # of the code, with -dirty where it was changed
+    preset: str | None = None
+    hyperparameters: Hyperparameters
+    contract: Contract
+
+    def save(self, folder: Path) -> None:
+        """Raises StorageError."""
+        write_file(folder / SETTINGS, (json.dumps(self.model_dump(mode="json"), indent=2) + "\n").encode())
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train: minutes or frames of all cars together, whichever is given and ends first."""
+
+    minutes: float | None
+    frames: int | None
+
+    @property
+    def seconds(self) -> float | None:
+        return self.minutes * 60 if self.minutes else None
+
+    @property
+    def options(self) -> list[str]:
+        """As they are typed."""
+        minutes = ["--minutes", f"{self.minutes:g}"] if self.minutes else []
+        return minutes + (["--steps", str(self.frames)] if self.frames else [])
+
+
+def run(folder: Path, hyperparameters: Hyperparameters, preset: str | None, budget: Budget, console: Console) -> Path:
     """Train, keep the best, export it. Returns the model folder. Ctrl-C ends the training early, and exports too.
 
-    Raises UserError: the folder is taken or cannot be written, the disk is full.
+    preset: the name of the one that is in the hyper-parameters. Raises UserError: the folder is taken, has a name that
+    no model may have or cannot be written, the disk is full.
     """
     if folder.exists():
-        raise UserError(f"{folder} exists already; give this run another --name")
-    _share_the_cores()
-    contract = Contract()
-    command, commit = _command(hyperparameters, minutes, frames), _commit()
-    write_file(
-        folder / "settings.json",
-        _json(
-            {
-                "command": command,
-                "commit": commit,
-                "hyperparameters": hyperparameters.model_dump(),
-                "contract": contract.model_dump(mode="json"),
-            }
-        ),
+        raise UserError(f"{folder} exists already; give this run another --name, or go on with it: --resume")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", folder.name):
+        raise UserError(f"--name {folder.name!r} is no name for a model; take up to 64 letters, digits, dots, _ and -")
+    settings = RunSettings(
+        command=_command(hyperparameters, preset, budget),
+        commit=_commit(),
+        preset=preset,
+        hyperparameters=hyperparameters,
+        contract=Contract(),
     )
-    kept: dict[str, Progress] = {}
+    settings.save(folder)
+    with _alone_in(folder):
+        return _train_and_export(folder, settings, budget, None, console)
 
-    def keep(network: keras.Model, progress: Progress) -> None:
-        buffer = io.BytesIO()
-        np.savez(buffer, **{str(index): weight for index, weight in enumerate(network.get_weights())})
-        write_file(folder / "weights.npz", buffer.getvalue())
-        kept["evaluation"] = progress.evaluation
 
-    with _Report(folder / "metrics.jsonl", console) as report, _stop_on_ctrl_c(console) as stop:
+def resume(folder: Path, budget: Budget, console: Console) -> Path:
+    """Go on with a run for a further budget, with its own hyper-parameters, then export its best. Else as `run`.
+
+    Epsilon stays at its end, the memory fills anew and the learning rate falls anew. Raises UserError: there is no such
+    run, it has no checkpoint that can be used, it is being trained.
+    """
+    settings = load_settings(folder)
+    if settings.contract != Contract():
+        raise UserError(f"{folder} was trained for another contract than this program's; train anew")
+    with _alone_in(folder):
+        state, progress = load_checkpoint(folder)
+        forget_after(folder, progress.elapsed_s)
+        again = shlex.join(["python", "manage.py", "train", "--resume", folder.name, *budget.options])
+        settings = settings.model_copy(update={"command": f"{settings.command} && {again}", "commit": _commit()})
+        settings.save(folder)
+        return _train_and_export(folder, settings, budget, (state, progress), console)
+
+
+def load_settings(folder: Path) -> RunSettings:
+    """A run's settings.json. Raises UserError where there is none or it cannot be used."""
+    path = folder / SETTINGS
+    try:
+        return RunSettings.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{folder} is no training run, it has no {SETTINGS}; see what is in {folder.parent}") from error
+    except ValidationError as error:
+        raise UserError(f"{path} cannot be used: {explain(error, RunSettings)}") from error
+
+
+def _train_and_export(
+    folder: Path,
+    settings: RunSettings,
+    budget: Budget,
+    checkpoint: tuple[dict[str, Any], Progress] | None,
+    console: Console,
+) -> Path:
+    _share_the_cores()
+    evaluations: list[Summary] = []  # of this sitting
+
+    def go_on(learner: Learner) -> Progress:
+        if checkpoint is None:
+            return Progress()
+        state, progress = checkpoint
+        progress.best = load_best(folder, learner.online)
+        try:
+            learner.restore(state)
+        except (KeyError, ValueError) as error:
+            raise UserError(f"the checkpoint in {folder} is of another network; train anew") from error
+        return progress
+
+    with (
+        Metrics(folder, console) as metrics,
+        TensorBoard(folder) as tensorboard,
+        _stop_on_ctrl_c(console) as stop,
+    ):
+
+        def report(progress: Progress) -> None:
+            metrics(progress)
+            tensorboard(progress)
+
+        def evaluated(learner: Learner, progress: Progress) -> None:
+            # The best first: a run that is killed between the two goes on from before, and knows how good its best is.
+            if progress.best is progress.evaluation:
+                save_best(folder, learner.online, progress.best)
+            save_checkpoint(folder, learner, progress)
+            tensorboard.film(learner, progress)
+            evaluations.append(progress.evaluation)
+
         learner, replay = train(
-            contract, hyperparameters, minutes * 60 if minutes else None, frames, report, keep, stop
+            settings.contract, settings.hyperparameters, budget.seconds, budget.frames, report, evaluated, stop, go_on
         )
-    if not kept:
+    if not evaluations and checkpoint:
+        raise UserError(f"ended before anything more was learnt; {folder} keeps what it had, let it run for longer")
+    if not evaluations:
         shutil.rmtree(folder)
         raise UserError("ended before anything was learnt, so nothing is kept; let it run for a minute at least")
-    with np.load(folder / "weights.npz", allow_pickle=False) as weights:
-        learner.online.set_weights([weights[str(index)] for index in range(len(weights))])
+    _export(folder, settings, learner, replay, console)
+    write_file(folder / REPORT, draw_report(folder.name, read_metrics(folder), evaluations[-1].results))
+    console.print(f"how it went is drawn in {folder / REPORT}", soft_wrap=True)
+    return folder / "model"
+
+
+def _export(folder: Path, settings: RunSettings, learner: Learner, replay: Replay, console: Console) -> None:
+    """The best network so far as a model folder, quantised with frames from the replay."""
     console.print("exporting the best network to int8 ...")
+    best = load_best(folder, learner.online)
     frames = replay.frames_for_calibration(CALIBRATION_FRAMES)
     calibrating, comparing = frames[::2], frames[1::2]
-    network = advantage_network(learner.online, contract)
+    network = advantage_network(learner.online, settings.contract)
     float32 = convert(network)
     round_last_layer(network, calibrating)
     shift_bias(network, without_tensorflow(mean_error, convert(network, calibrating), float32, calibrating))
     now = datetime.now(UTC)
-    best: Summary = kept["evaluation"]
+    worlds = f"the embedded simulator, table `{settings.hyperparameters.table}` of sim_bridge/distributions.py"
     alike = without_tensorflow(
         package,
         folder / "model",
@@ -99,12 +211,12 @@ def run(
             "name": folder.name,
             "sequence": int(now.timestamp()),
             "created": now.isoformat(timespec="seconds"),
-            "contract": contract,
-            "contract_digest": contract.digest,
-            "trained_on": "the embedded simulator, table `training` of sim_bridge/distributions.py",
-            "command": command,
-            "hyperparameters": hyperparameters.model_dump(),
-            "commit": commit,  # of the start: what runs is what was read then
+            "contract": settings.contract,
+            "contract_digest": settings.contract.digest,
+            "trained_on": worlds + (f"; preset {settings.preset}" if settings.preset else ""),
+            "command": settings.command,
+            "hyperparameters": settings.hyperparameters.model_dump(),
+            "commit": settings.commit,
             "evaluation": {
                 "validation_tracks": best.tracks,
                 "validation_finished": best.finished,
@@ -113,63 +225,20 @@ def run(
         },
     )
     console.print(f"int8 against float: {alike}", soft_wrap=True)
-    return folder / "model"
 
 
-class _Report:
-    """The progress line on the terminal, and metrics.jsonl."""
-
-    def __init__(self, path: Path, console: Console) -> None:
-        self._path, self._console = path, console
-        self._printed_s = 0.0
-
-    def __enter__(self) -> "_Report":
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Two processes must not train in one folder. The lock ends with the process, kill -9 too. Raises UserError."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
         try:
-            self._file = self._path.open("w", encoding="utf-8")
-        except OSError as error:
-            raise StorageError(f"cannot write {self._path}: {error.strerror}") from error
-        self._status = self._console.status("the first cars set off ...")
-        if self._console.is_terminal:
-            self._status.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._status.stop()
-        self._file.close()
-
-    def __call__(self, progress: Progress) -> None:
-        elapsed_s = max(progress.elapsed_s, 1e-9)
-        left_s = progress.elapsed_s * (1 / progress.share - 1) if progress.share > 0 else None
-        line = (
-            f"{_clock(progress.elapsed_s)}  {progress.frames / elapsed_s:.0f} steps/s  "
-            f"{progress.updates / elapsed_s:.0f} updates/s  epsilon {progress.epsilon:.2f}  "
-            f"return {progress.episode_return:.1f} in {progress.episode_steps:.0f} steps  {_clock(left_s)} left"
-        )
-        if progress.evaluation:
-            evaluation = progress.evaluation
-            self._console.print(
-                f"{_clock(progress.elapsed_s)}  finished {evaluation.finished} of {evaluation.tracks} unseen tracks, "
-                f"{100 * evaluation.mean_offset_m:.1f} cm from the centre",
-                soft_wrap=True,
-            )
-        if self._console.is_terminal:
-            self._status.update(line)
-        elif progress.elapsed_s - self._printed_s > 10:
-            self._printed_s = progress.elapsed_s
-            self._console.print(line, soft_wrap=True)
-        names = ("elapsed_s", "frames", "updates", "epsilon", "loss", "q", "episode_return", "episode_steps")
-        metrics = {name: getattr(progress, name) for name in names}
-        if progress.evaluation:
-            metrics["finished_share"] = progress.evaluation.finished_share
-            metrics["mean_offset_m"] = progress.evaluation.mean_offset_m
-        try:
-            self._file.write(json.dumps(metrics) + "\n")
-            self._file.flush()
-        except OSError as error:
-            raise StorageError(
-                f"cannot write {self._path}: {error.strerror}; free some space. The best network so far is in "
-                f"{self._path.parent}"
-            ) from error
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(f"{folder} is being trained at this moment; end that first, or wait for it") from error
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -199,14 +268,12 @@ def _share_the_cores() -> None:
     cv2.setNumThreads(1)
 
 
-def _command(hyperparameters: Hyperparameters, minutes: float | None, frames: int | None) -> str:
-    """What to type for such a run: the budget, and all that is not the default."""
-    words = ["python", "manage.py", "train"]
-    words += ["--minutes", f"{minutes:g}"] if minutes else []
-    words += ["--steps", str(frames)] if frames else []
-    defaults = Hyperparameters()
+def _command(hyperparameters: Hyperparameters, preset: str | None, budget: Budget) -> str:
+    """What to type for such a run: budget, preset, and all that is neither the preset's nor the default."""
+    words = ["python", "manage.py", "train", *budget.options, *(["--preset", preset] if preset else [])]
+    without = Hyperparameters(**(load_preset(preset) if preset else {}))
     for name, value in hyperparameters:
-        if value != getattr(defaults, name):
+        if value != getattr(without, name):
             words += [f"--{name.replace('_', '-')}", str(value)]
     return shlex.join(words)
 
@@ -221,14 +288,6 @@ def _commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return described.stdout.strip()
-
-
-def _clock(seconds: float | None) -> str:
-    return "--:--" if seconds is None else f"{int(seconds) // 60:2d}:{int(seconds) % 60:02d}"
-
-
-def _json(value: object) -> bytes:
-    return (json.dumps(value, indent=2) + "\n").encode()
 
 
 def default_name() -> str:

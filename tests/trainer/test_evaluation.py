@@ -1,6 +1,8 @@
 import json
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from models.contract import Contract
 from tests.conftest import PRETRAINED
@@ -44,8 +46,26 @@ def test_a_car_that_stands_is_given_up() -> None:
     assert result.driven_m == 0
 
 
-def test_evaluate_prints_a_table_and_json(manage) -> None:
-    arguments = ["evaluate", "--model", PRETRAINED, "--tracks", "3", "--laps", "1", "--seed", "4"]
+def test_paths_are_there_where_they_are_asked_for() -> None:
+    without, with_paths = (
+        drive_tracks(straight_on, CONTRACT, tracks=3, laps=1, seed=0, paths=paths) for paths in (False, True)
+    )
+    assert with_paths == without
+    assert all(result.path is None for result in without)
+    for result in with_paths:
+        path = result.path
+        assert path.centre_m.shape == (len(path.offset_m), 2)
+        assert np.abs(path.offset_m).mean() == pytest.approx(result.mean_offset_m)
+        assert np.abs(path.offset_m[-1]) > path.track.width_m / 2  # where it left the road
+        away_m = np.linalg.norm(path.track.points[:, None] - path.centre_m[None], axis=2).min(axis=0)
+        np.testing.assert_allclose(away_m, np.abs(path.offset_m), atol=path.track.spacing_m)
+    assert summarise(with_paths).as_json() == summarise(without).as_json()
+    assert "path" not in summarise(with_paths).as_json()["results"][0]
+
+
+def test_evaluate_prints_a_table_and_json_and_leaves_a_film(manage, tmp_path: Path) -> None:
+    drives = tmp_path / "drives"
+    arguments = ["evaluate", "--model", PRETRAINED, "--tracks", "3", "--laps", "1", "--seed", "4", "--drives", drives]
     table = manage(*arguments).stdout
     for word in ("int8", "float", "teacher", "finished", "same action", "regret"):
         assert word in table
@@ -58,3 +78,7 @@ def test_evaluate_prints_a_table_and_json(manage) -> None:
     assert 0.9 < result["int8_against_float"]["within_one_bin"] <= 1
     again = json.loads(manage(*arguments, "--json").stdout)
     assert again == result
+    left = sorted(drives.iterdir())
+    assert json.loads((left[-1] / "summary.json").read_text()) == result
+    with Image.open(left[-1] / "drive.gif") as gif:
+        assert gif.n_frames > 1  # the shipped model may leave this road early

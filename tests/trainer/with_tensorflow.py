@@ -1,14 +1,25 @@
-"""The learner and the network. Run by test_with_tensorflow.py in a process of its own, or by naming this file."""
+"""The learner, the network and what a run writes. Run by test_with_tensorflow.py in a process of its own,
+or by naming this file."""
+
+import io
+import resource
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from PIL import Image
 
 from models.contract import ActionTable, Contract
-from trainer.ddqn import Learner
+from storage.files import StorageError
+from trainer.checkpoint import CheckpointError, load_best, load_checkpoint, save_best, save_checkpoint
+from trainer.ddqn import Learner, Progress
+from trainer.evaluation import Summary
 from trainer.export import advantage_network, round_with_feedback, shift_bias
 from trainer.hyperparameters import Hyperparameters
 from trainer.network import DEGREE, advantage_basis, q_network
 from trainer.replay import Batch
+from trainer.tensorboard import TensorBoard
 
 CONTRACT = Contract()
 SHAPE = CONTRACT.observation.shape
@@ -124,3 +135,97 @@ def test_rounding_with_feedback_stays_on_the_grid_and_spoils_less() -> None:
     np.testing.assert_allclose(np.abs(on_grid).max(axis=0), 127, atol=1e-3)  # the converter finds the same scale
     error = np.abs(features @ (rounded - kernel)).mean()
     assert error < 0.5 * np.abs(features @ (nearest - kernel)).mean()
+
+
+EVALUATION = Summary(4, 3, 1, 0.05, 0.3, None, [])
+
+
+def test_a_checkpoint_goes_on_exactly(tmp_path: Path) -> None:
+    """Another learner, made anew and restored, does the same next update: networks and the optimiser's moments."""
+    learner = Learner(CONTRACT, Hyperparameters(seed=1))
+    for seed in range(3):
+        learner.learn(random_batch(16, seed), 1e-3)
+    progress = Progress(elapsed_s=7.5, frames=160, updates=3, recent=[(2.5, 40)])
+    save_checkpoint(tmp_path, learner, progress)
+    state, found = load_checkpoint(tmp_path)
+    assert (found.elapsed_s, found.resumed_s, found.frames, found.updates) == (7.5, 7.5, 160, 3)
+    np.testing.assert_array_equal(found.recent, progress.recent)
+    other = Learner(CONTRACT, Hyperparameters(seed=2))
+    other.restore(state)
+    for one in (learner, other):
+        one._rng = np.random.default_rng(0)
+        one.learn(random_batch(16, 9), 1e-3)
+    for name, value in learner.state().items():
+        np.testing.assert_allclose(other.state()[name], value, atol=1e-7, err_msg=name)
+    with pytest.raises((KeyError, ValueError)):
+        other.restore(state | {"online.0": np.zeros(3)})
+
+
+def test_the_best_network_is_kept_with_its_evaluation(tmp_path: Path) -> None:
+    network, other = q_network(CONTRACT), q_network(CONTRACT)
+    with pytest.raises(CheckpointError, match="no weights.npz"):
+        load_best(tmp_path, other)
+    save_best(tmp_path, network, EVALUATION)
+    assert load_best(tmp_path, other) == EVALUATION
+    for expected, got in zip(network.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    with pytest.raises(CheckpointError, match="another network"):
+        load_best(tmp_path, q_network(CONTRACT.model_copy(update={"actions": ActionTable(throttle=(0.1, 0.2))})))
+
+
+def written(folder: Path) -> dict[str, list[tuple[int, object]]]:
+    """TensorBoard's files by TensorFlow's own reader: tag -> (step, value)s."""
+    values: dict[str, list[tuple[int, object]]] = {}
+    for file in sorted(folder.iterdir()):
+        for event in tf.compat.v1.train.summary_iterator(str(file)):
+            for value in event.summary.value:
+                content = value.image if value.HasField("image") else tf.make_ndarray(value.tensor)
+                values.setdefault(value.tag, []).append((event.step, content))
+    return values
+
+
+def test_tensorboard_gets_curves_a_histogram_and_a_film(tmp_path: Path) -> None:
+    learner = Learner(CONTRACT, Hyperparameters())
+    progress = Progress(elapsed_s=2.0, frames=100, updates=10, loss=0.5, q=1.5, episode_return=3.0, epsilon=0.25)
+    progress.actions = np.array([3, 0, 0, 5, 0, 0, 2])
+    with TensorBoard(tmp_path) as tensorboard:
+        tensorboard(progress)
+        progress.elapsed_s, progress.frames, progress.updates, progress.evaluation = 4.0, 200, 50, EVALUATION
+        tensorboard.film(learner, progress)
+        tensorboard(progress)
+    values = written(tmp_path / "tensorboard")
+    assert [step for step, _ in values["training/return"]] == [100, 200]
+    last = {
+        tag: float(series[-1][1]) for tag, series in values.items() if np.ndim(series[-1][1]) == 0 and "/d" not in tag
+    }
+    assert last == pytest.approx(
+        {"training/return": 3.0, "training/loss": 0.5, "training/q": 1.5, "training/epsilon": 0.25,
+         "training/updates_per_s": 20.0, "validation/finished_share": 0.75, "validation/mean_offset_m": 0.05}
+    )  # fmt: skip
+    _, histogram = values["training/actions"][0]  # rows of left edge, right edge, count
+    assert histogram[:, 2].tolist() == progress.actions.tolist()
+    ((step, image),) = values["validation/drive"]
+    assert (step, image.width, image.height) == (200, 280, 120)
+    with Image.open(io.BytesIO(image.encoded_image_string)) as gif:
+        assert gif.format == "GIF"
+        assert gif.n_frames > 1
+    assert len(image.encoded_image_string) < 1_000_000
+
+
+def test_tensorboard_on_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    """A limit on the size of files stands for the full disk."""
+    learner, before = Learner(CONTRACT, Hyperparameters()), resource.getrlimit(resource.RLIMIT_FSIZE)
+    progress = Progress(frames=100, actions=np.ones(7, int), evaluation=EVALUATION)
+
+    def write() -> None:
+        with TensorBoard(tmp_path) as tensorboard:
+            tensorboard.film(learner, progress)
+            tensorboard(progress)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+    try:
+        with pytest.raises(StorageError, match="free some space") as caught:
+            write()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "\n" not in str(caught.value)
