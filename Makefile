@@ -6,7 +6,7 @@ ARGS ?=
 export PYTHON
 PIP_INSTALL = .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r
 
-.PHONY: help drive train evaluate test test-slow check check-trixie install install-trainer install-dev locks clean
+.PHONY: help drive train evaluate test test-slow check check-trixie install install-trainer install-dev locks peers clean
 
 help: ## this page
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | column -t -s "$$(printf '\t')"
@@ -45,8 +45,16 @@ install-dev: .venv/dev.installed ## and the workshop's: pytest, ruff
 	@$(PIP_INSTALL) $<
 	@touch $@
 
+# torch by its version, without hashes; requirements/peers.lock says why. Where PyPI's would come with gigabytes for
+# graphics cards: make peers PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
+peers: ## what `manage.py bench` compares with, in a venv of its own
+	@python=$$(scripts/find-python) && { [ -e .peers/bin/pip ] || "$$python" -m venv .peers; }
+	@echo "installing requirements/peers.lock and torch ..."
+	@.peers/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/peers.lock
+	@.peers/bin/pip install --quiet --disable-pip-version-check torch==2.13.0
+
 locks: ## write the lock files anew from pyproject.toml (needs uv)
 	@scripts/make-locks
 
-clean: ## remove .venv and caches
-	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## remove .venv, .peers and caches
+	@rm -rf .venv .peers .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -133,6 +133,44 @@ def sim_look(
     print(out)
 
 
+bench = typer.Typer(
+    help="Measure how fast this machine is, with the peers beside in the same run.", no_args_is_help=True
+)
+app.add_typer(bench, name="bench")
+
+RoundsOption = Annotated[int, typer.Option(min=1, help="Rounds of each contestant, taken in turn; medians are shown.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")]
+
+
+@bench.command("sim")
+def bench_sim_command(
+    rounds: RoundsOption = 5,
+    steps: Annotated[int, typer.Option(min=10, help="Frames an episode; each ends with a new world.")] = 600,
+    as_json: JsonOption = False,
+) -> None:
+    """Frames a second of the simulator on one core, beside Gymnasium's CarRacing-v3."""
+    from sim_bridge.bench import bench_sim, print_table  # noqa: PLC0415
+    from sim_bridge.rounds import report  # noqa: PLC0415
+
+    report(lambda tick: bench_sim(rounds, steps, tick), print_table, as_json=as_json)
+
+
+@bench.command("learner")
+def bench_learner_command(
+    rounds: RoundsOption = 7,
+    updates: Annotated[int, typer.Option(min=2, help="Updates in a round.")] = 100,
+    frames: Annotated[int, typer.Option(min=32, help="Frames of the whole loop in a round.")] = 1600,
+    as_json: JsonOption = False,
+) -> None:
+    """Milliseconds an update, and frames a second of a whole training loop, beside Stable-Baselines3's DQN."""
+    _needs("tensorflow")
+    from trainer.bench import bench_learner, print_table  # noqa: PLC0415
+
+    from sim_bridge.rounds import report  # noqa: PLC0415
+
+    report(lambda tick: bench_learner(rounds, updates, frames, tick), print_table, as_json=as_json)
+
+
 def _options_of(model: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A decorator: the command gets an option for each field of a pydantic model, and receives them as **fields."""
 

@@ -12,28 +12,46 @@ class Bicycles:
     """n cars. State arrays are float64 (n,): x_m, y_m (rear axle), heading_rad, speed_m_s, steering (-1 left .. +1)."""
 
     def __init__(self, count: int, period_s: float) -> None:
-        self.x_m, self.y_m, self.heading_rad, self.speed_m_s, self.steering = np.zeros((5, count))
+        self.x_m, self.y_m, self.heading_rad = np.zeros((3, count))
+        self._lagging = np.zeros((2, count))  # steering and speed: what follows its target with a lag
         self._commands = np.zeros((2, 0, count))  # steering and throttle; a row per period, the newest first
         self._period_s = period_s
         self.wheelbase_m, self.full_lock_rad = np.ones((2, count))
-        self._trim, self._top_speed_m_s = np.ones((2, count))
-        self._servo_lag_s, self._motor_lag_s = np.ones((2, count))
-        self._late_periods = np.zeros(count, int)  # whole periods of latency ...
-        self._late_s = np.zeros(count)  # ... and the rest of it
+        # Targets from commands, rows steering and throttle: times gain, plus offset, at most limit.
+        self._gain, self._offset = np.ones((2, count)), np.zeros((2, count))
+        self._limit = np.array([[1.0], [np.inf]])
+        self._late_periods = np.zeros(count, int)  # whole periods of latency; a period's first part takes the rest
+        # Of the two parts of a period, (part, n): how long, and of what is missing to the target, for steering and
+        # speed, (part, 2, n): the share missing at its end, and on its mean.
+        self._part_s = np.zeros((2, count))
+        self._left, self._mean_left = np.ones((2, 2, 2, count))
         self._car = np.arange(count)
 
     def place(self, car: int, scene: Scene, x_m: float, y_m: float, heading_rad: float) -> None:
         """Put one car down with the scene's properties: standing, wheels straight, no command on its way."""
         self.x_m[car], self.y_m[car], self.heading_rad[car] = x_m, y_m, heading_rad
-        self.speed_m_s[car], self.steering[car] = 0.0, 0.0
+        self._lagging[:, car] = 0.0
         self.wheelbase_m[car], self.full_lock_rad[car] = scene.wheelbase_m, np.radians(scene.full_lock_deg)
-        self._trim[car], self._top_speed_m_s[car] = scene.steering_trim, scene.top_speed_m_s
-        self._servo_lag_s[car], self._motor_lag_s[car] = scene.servo_lag_s, scene.motor_lag_s
-        self._late_periods[car], self._late_s[car] = divmod(scene.latency_s + 1e-9, self._period_s)
+        self._gain[:, car], self._offset[:, car] = (1.0, scene.top_speed_m_s), (scene.steering_trim, 0.0)
+        self._late_periods[car], late_s = divmod(scene.latency_s + 1e-9, self._period_s)
+        lag_s = np.array([scene.servo_lag_s, scene.motor_lag_s])
+        for part, duration_s in enumerate((late_s, self._period_s - late_s)):
+            self._part_s[part, car] = duration_s
+            self._left[part, :, car], self._mean_left[part, :, car] = _decay(lag_s, duration_s)
         needed = int(self._late_periods[car]) + 2
         if self._commands.shape[1] < needed:
             self._commands = np.pad(self._commands, ((0, 0), (0, needed - self._commands.shape[1]), (0, 0)))
         self._commands[:, :, car] = 0.0
+
+    @property
+    def steering(self) -> np.ndarray:
+        """Where the front wheels stand, -1 left .. +1, float64 (n,)."""
+        return self._lagging[0]
+
+    @property
+    def speed_m_s(self) -> np.ndarray:
+        """float64 (n,)."""
+        return self._lagging[1]
 
     @property
     def commanded_steering(self) -> np.ndarray:
@@ -43,21 +61,21 @@ class Bicycles:
     def step(self, steering: np.ndarray, throttle: np.ndarray) -> None:
         """One control period. steering, throttle: (n,), -1 .. +1, issued at its start, felt `latency_s` later."""
         self._commands[:, 1:] = self._commands[:, :-1]
-        self._commands[:, 0] = np.clip(steering, -1, 1), np.clip(throttle, -1, 1)
-        # Until late_s into the period the older command is in force, from then on the newer one.
-        self._move(self._commands[:, self._late_periods + 1, self._car], self._late_s)
-        self._move(self._commands[:, self._late_periods, self._car], self._period_s - self._late_s)
+        self._commands[0, 0], self._commands[1, 0] = steering, throttle
+        np.maximum(self._commands[:, 0], -1.0, out=self._commands[:, 0])
+        np.minimum(self._commands[:, 0], 1.0, out=self._commands[:, 0])
+        # For the rest of the latency the older command is in force, from then on the newer one.
+        self._move(self._commands[:, self._late_periods + 1, self._car], 0)
+        self._move(self._commands[:, self._late_periods, self._car], 1)
 
-    def _move(self, command: np.ndarray, duration_s: np.ndarray) -> None:
+    def _move(self, command: np.ndarray, part: int) -> None:
         """Constant command: steering and speed approach it exponentially, exactly; the arc takes their means."""
-        self.steering, mean_steering = _approach(
-            self.steering, np.clip(command[0] + self._trim, -1, 1), self._servo_lag_s, duration_s
-        )
-        self.speed_m_s, mean_speed_m_s = _approach(
-            self.speed_m_s, command[1] * self._top_speed_m_s, self._motor_lag_s, duration_s
-        )
+        target = np.maximum(np.minimum(command * self._gain + self._offset, self._limit), -self._limit)
+        missing = self._lagging - target
+        self._lagging = target + missing * self._left[part]
+        mean_steering, mean_speed_m_s = target + missing * self._mean_left[part]
         wheel_rad = -mean_steering * self.full_lock_rad  # + steering is right, and headings grow to the left
-        distance_m = mean_speed_m_s * duration_s
+        distance_m = mean_speed_m_s * self._part_s[part]
         turn_rad = distance_m * np.tan(wheel_rad) / self.wheelbase_m
         along = self.heading_rad + turn_rad / 2
         self.x_m += distance_m * np.cos(along)
@@ -65,10 +83,7 @@ class Bicycles:
         self.heading_rad += turn_rad
 
 
-def _approach(
-    value: np.ndarray, target: np.ndarray, lag_s: np.ndarray, duration_s: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """A first-order lag: the value after duration_s, and its mean on the way (0 s: the value itself)."""
+def _decay(lag_s: np.ndarray, duration_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """A first-order lag: the share of a difference that is left after duration_s, and its mean on the way."""
     left = np.exp(-duration_s / lag_s)
-    mean_left = np.where(duration_s > 0, lag_s * (1 - left) / np.maximum(duration_s, 1e-12), 1.0)
-    return target + (value - target) * left, target + (value - target) * mean_left
+    return left, lag_s * (1 - left) / duration_s if duration_s > 0 else np.ones_like(lag_s)

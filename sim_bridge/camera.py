@@ -1,5 +1,7 @@
 """A camera above flat ground, pinhole to fisheye: where on the floor each pixel looks, and the picture from there."""
 
+import math
+
 import cv2
 import numpy as np
 
@@ -20,9 +22,9 @@ class GroundCamera:
     def take(self, ground: Ground, x_m: float, y_m: float, heading_rad: float, first_row: int = 0) -> np.ndarray:
         """The picture from a car whose rear axle stands at (x_m, y_m): uint8 (rows from first_row, width[, 3])."""
         scale = ground.pixels_per_m
-        cos, sin = scale * np.cos(heading_rad), scale * np.sin(heading_rad)
+        cos, sin = scale * math.cos(heading_rad), scale * math.sin(heading_rad)
         column, row = scale * (x_m - ground.origin_m[0]), scale * (y_m - ground.origin_m[1])
-        to_picture = np.array([[cos, -sin, column], [sin, cos, row]], np.float32)
+        to_picture = np.array(((cos, -sin, column), (sin, cos, row)), np.float32)
         where = cv2.transform(self._looks_at[first_row * self._width :], to_picture)
         return cv2.remap(
             ground.picture,

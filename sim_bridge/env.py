@@ -56,13 +56,10 @@ class DonkeyVectorEnv(VectorEnv):
             seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else seed  # type: ignore[operator]
             self.simulator = Simulator(self.num_envs, self._table, seed, self.contract.observation)
         else:
-            for car in range(self.num_envs):
-                self.simulator.reset(car)
+            self.simulator.reset(*range(self.num_envs))
         self._steps[:] = 0
         self._done[:] = False
-        for car in range(self.num_envs):
-            self._see(car, first=True)
-        return self._observation(), self._infos(self.simulator.state)
+        return self._see(np.ones(self.num_envs, bool)), self._infos(self.simulator.state)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """One control period for all cars; a car that was done gets a new world instead, and reward 0."""
@@ -71,9 +68,9 @@ class DonkeyVectorEnv(VectorEnv):
             raise gymnasium.error.ResetNeeded("call reset() before step()")
         steering, throttle = self._commands[np.asarray(actions)].T
         fresh = self._done
-        state = simulator.step(steering, throttle)
-        for car in np.flatnonzero(fresh):
-            simulator.reset(int(car))
+        simulator.step(steering, throttle)
+        if fresh.any():
+            simulator.reset(*np.flatnonzero(fresh).tolist())
         state = simulator.state
         self._steps = np.where(fresh, 0, self._steps + 1)
         rewards = np.where(fresh, 0.0, self._reward(state))
@@ -81,20 +78,21 @@ class DonkeyVectorEnv(VectorEnv):
         rewards[terminated] = 0.0
         truncated = (self._steps >= self._max_steps) & ~terminated
         self._done = terminated | truncated
-        for car in range(self.num_envs):
-            self._see(car, first=bool(fresh[car]))
-        return self._observation(), rewards, terminated, truncated, self._infos(state)
+        return self._see(fresh), rewards, terminated, truncated, self._infos(state)
 
-    def _see(self, car: int, *, first: bool) -> None:
-        view = shrink(self.simulator.road(car), self.contract.observation)
-        if first:
-            self._stacks[car] = view
-        else:
-            self._stacks[car, :-1] = self._stacks[car, 1:]
-            self._stacks[car, -1] = view
-
-    def _observation(self) -> np.ndarray:
-        return np.stack([cv2.merge(stack) for stack in self._stacks])  # 5 times faster than a transpose
+    def _see(self, fresh: np.ndarray) -> np.ndarray:
+        """A picture for each car, which fills the whole stack where the car is fresh, bool (n,); the observations."""
+        simulator, spec = self.simulator, self.contract.observation
+        observations = np.empty(self.observation_space.shape, np.uint8)
+        for car, (stack, first) in enumerate(zip(self._stacks, fresh.tolist(), strict=True)):
+            view = shrink(simulator.road(car), spec)
+            if first:
+                stack[:] = view
+            else:
+                stack[:-1] = stack[1:]
+                stack[-1] = view
+            cv2.merge(stack, dst=observations[car])  # 5 times faster than a transpose
+        return observations
 
     def _infos(self, state: State) -> dict[str, Any]:
         return {

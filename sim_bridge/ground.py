@@ -89,7 +89,7 @@ def _weather(canvas: np.ndarray, scene: Scene, rng: np.random.Generator) -> None
     blotches = cv2.resize(np.round(128 * cells).astype(np.uint8), (columns, rows), interpolation=cv2.INTER_LINEAR)
     # grain is one small patch repeated: the eye does not see it, and a random number per pixel costs 20 times more
     patch = np.clip(128 + scene.ground_grain * rng.standard_normal((256, 256)), 0, 255).astype(np.uint8)
-    grain = np.tile(patch, (rows // 256 + 1, columns // 256 + 1))[:rows, :columns]
+    grain = cv2.copyMakeBorder(patch, 0, rows - 256, 0, columns - 256, cv2.BORDER_WRAP)
     if canvas.ndim == 3:
         blotches, grain = cv2.merge([blotches] * 3), cv2.merge([grain] * 3)
     cv2.multiply(canvas, blotches, dst=canvas, scale=1 / 128)

@@ -80,29 +80,33 @@ class Simulator:
         self._car = np.arange(count)
         self._points, self._tangents = np.zeros((2, count, 0, 2))  # centre lines, padded to the longest
         self._point_count, self._nearest = np.ones((2, count), int)
-        self._spacing_m, self._half_width_m = np.ones((2, count))
+        self._spacing_m, self._half_width_m, self._length_m = np.ones((3, count))
         self._along_m, self._driven_m = np.zeros((2, count))
         for car in range(count):
             self.worlds.append(self._new_world(car))
+        self._locate()
         self.state = self._where(np.zeros(count))
 
-    def reset(self, car: int) -> None:
-        """A new world for this car, standing at its start."""
-        self.worlds[car] = self._new_world(car)
+    def reset(self, *cars: int) -> None:
+        """A new world for each of these cars, standing at its start."""
+        for car in cars:
+            self.worlds[car] = self._new_world(car)
+        self._locate()
         self.state = self._where(self.state.progress_m)
 
     def restart(self, car: int) -> None:
         """Back to the start of the same world."""
         self._to_start(car, self.worlds[car])
+        self._locate()
         self.state = self._where(self.state.progress_m)
 
     def step(self, steering: np.ndarray, throttle: np.ndarray) -> State:
         """Move all cars by one control period under the commands, (n,), -1 .. +1 (+ is right, and forward)."""
         self.bicycles.step(steering, throttle)
-        before_m = self._along_m.copy()
+        before_m = self._along_m  # _locate makes a new one
         self._locate()
-        length_m = self._spacing_m * self._point_count
-        progress_m = (self._along_m - before_m + length_m / 2) % length_m - length_m / 2
+        half_m = self._length_m / 2
+        progress_m = (self._along_m - before_m + half_m) % self._length_m - half_m
         self._driven_m += progress_m
         self.state = self._where(progress_m)
         return self.state
@@ -119,9 +123,10 @@ class Simulator:
         """The cars' centres, half a wheelbase ahead of their rear axles, float64 (n, 2)."""
         ahead_m = self.bicycles.wheelbase_m / 2
         heading_rad = self.bicycles.heading_rad
-        return np.stack(
-            [self.bicycles.x_m + ahead_m * np.cos(heading_rad), self.bicycles.y_m + ahead_m * np.sin(heading_rad)], 1
-        )
+        centre_m = np.empty((self.count, 2))
+        centre_m[:, 0] = self.bicycles.x_m + ahead_m * np.cos(heading_rad)
+        centre_m[:, 1] = self.bicycles.y_m + ahead_m * np.sin(heading_rad)
+        return centre_m
 
     def road_ahead_m(self, distance_m: float) -> np.ndarray:
         """The centre line's point that far along the road from each car's nearest one, float64 (n, 2)."""
@@ -133,10 +138,12 @@ class Simulator:
         picture = world.camera.take(world.ground, cars.x_m[car], cars.y_m[car], cars.heading_rad[car], first_row)
         rows, columns = picture.shape[:2]
         height, width = world.noise.shape
-        row = int(world.rng.random() * (height - self.spec.frame_height))
+        row = int(world.rng.random() * (height - self.spec.frame_height)) + first_row
         column = int(world.rng.random() * (width - columns))
-        noise = world.noise[row + first_row : row + first_row + rows, column : column + columns]
-        return cv2.addWeighted(picture, 1, cv2.merge([noise] * 3) if picture.ndim == 3 else noise, 1, -128)
+        noise = world.noise[row : row + rows, column : column + columns]
+        if picture.ndim == 3:
+            noise = cv2.merge((noise, noise, noise))
+        return cv2.addWeighted(picture, 1, noise, 1, -128, dst=picture)
 
     def _new_world(self, car: int) -> World:
         key = (self._first_car + car, self._worlds_drawn[car])
@@ -169,6 +176,7 @@ class Simulator:
         self._points[car, : len(track.points)] = track.points
         self._tangents[car, : len(track.points)] = track.tangents
         self._point_count[car], self._spacing_m[car] = len(track.points), track.spacing_m
+        self._length_m[car] = track.spacing_m * len(track.points)
         self._half_width_m[car], self._nearest[car], self._driven_m[car] = track.width_m / 2, 0, 0.0
         (x_m, y_m), (tangent_x, tangent_y) = track.points[0], track.tangents[0]
         heading_rad = np.arctan2(tangent_y, tangent_x) + np.radians(scene.start_heading_deg)
@@ -181,23 +189,23 @@ class Simulator:
             y_m + left_m * tangent_x - back_m * np.sin(heading_rad),
             heading_rad,
         )
-        self._locate()
 
     def _locate(self) -> None:
         """Find each car's nearest centre-line point, near its last one, and how far along the road that is."""
         centre_m = self.centre_m()
         candidates = (self._nearest[:, None] + _WINDOW) % self._point_count[:, None]
-        away_m = self._points[self._car[:, None], candidates] - centre_m[:, None]
-        nearest = (away_m**2).sum(axis=2).argmin(axis=1)
+        from_line_m = centre_m[:, None] - self._points[self._car[:, None], candidates]
+        squared_m2 = from_line_m * from_line_m
+        nearest = (squared_m2[:, :, 0] + squared_m2[:, :, 1]).argmin(axis=1)
         self._nearest = candidates[self._car, nearest]
-        from_line_m = -away_m[self._car, nearest]
+        from_x_m, from_y_m = from_line_m[self._car, nearest].T
         self._tangent = self._tangents[self._car, self._nearest]
-        self._offset_m = self._tangent[:, 0] * from_line_m[:, 1] - self._tangent[:, 1] * from_line_m[:, 0]
-        self._along_m = self._nearest * self._spacing_m + (self._tangent * from_line_m).sum(axis=1)
+        tangent_x, tangent_y = self._tangent.T
+        self._offset_m = tangent_x * from_y_m - tangent_y * from_x_m
+        self._along_m = self._nearest * self._spacing_m + (tangent_x * from_x_m + tangent_y * from_y_m)
 
     def _where(self, progress_m: np.ndarray) -> State:
         road_rad = np.arctan2(self._tangent[:, 1], self._tangent[:, 0])
-        length_m = self._spacing_m * self._point_count
         return State(
             offset_m=self._offset_m,
             heading_error_rad=(self.bicycles.heading_rad - road_rad + np.pi) % (2 * np.pi) - np.pi,
@@ -205,5 +213,5 @@ class Simulator:
             speed_m_s=self.bicycles.speed_m_s,
             progress_m=progress_m,
             driven_m=self._driven_m.copy(),
-            laps=np.floor(np.maximum(self._driven_m, 0) / length_m + 1e-9).astype(int),
+            laps=np.floor(np.maximum(self._driven_m, 0) / self._length_m + 1e-9).astype(int),
         )

@@ -4,6 +4,7 @@ World coordinates in metres, x right, y up, headings counter-clockwise from x in
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -21,15 +22,15 @@ class Track:
     points: np.ndarray
     width_m: float
 
-    @property
+    @cached_property
     def spacing_m(self) -> float:
         return self.length_m / len(self.points)
 
-    @property
+    @cached_property
     def length_m(self) -> float:
         return float(np.linalg.norm(np.roll(self.points, -1, 0) - self.points, axis=1).sum())
 
-    @property
+    @cached_property
     def tangents(self) -> np.ndarray:
         """Unit vectors along the road at each point, float64 (n, 2)."""
         chords = np.roll(self.points, -1, 0) - np.roll(self.points, 1, 0)
@@ -78,14 +79,14 @@ def _round_corners(polygon: np.ndarray, radii_m: np.ndarray) -> np.ndarray:
     return np.vstack(line)
 
 
+_STEPS_APART = np.minimum(*(np.subtract.outer(np.arange(160), np.arange(160)) * sign % 160 for sign in (1, -1)))
+
+
 def _keeps_clear(points: np.ndarray, length_m: float, apart_m: float) -> bool:
     """Whether no two stretches come nearer than apart_m, beyond what a bend of that diameter does by itself."""
-    coarse = resample(points, 160)
-    distance = np.linalg.norm(coarse[:, None] - coarse[None], axis=2)
-    index = np.arange(len(coarse))
-    steps = np.abs(index[:, None] - index[None])
-    along = np.minimum(steps, len(coarse) - steps) * length_m / len(coarse)
-    return bool((distance[along > apart_m * np.pi / 2] > apart_m).all())
+    x_m, y_m = resample(points, 160).T
+    squared_m2 = np.subtract.outer(x_m, x_m) ** 2 + np.subtract.outer(y_m, y_m) ** 2
+    return not (_STEPS_APART[squared_m2 <= apart_m**2] * length_m / len(x_m) > apart_m * np.pi / 2).any()
 
 
 def random_track(
