@@ -164,9 +164,8 @@ def bench_learner_command(
 ) -> None:
     """Milliseconds an update, and frames a second of a whole training loop, beside Stable-Baselines3's DQN."""
     _needs("tensorflow")
-    from trainer.bench import bench_learner, print_table  # noqa: PLC0415
-
     from sim_bridge.rounds import report  # noqa: PLC0415
+    from trainer.bench import bench_learner, print_table  # noqa: PLC0415
 
     report(lambda tick: bench_learner(rounds, updates, frames, tick), print_table, as_json=as_json)
 
