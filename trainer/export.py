@@ -31,17 +31,25 @@ def advantage_network(q_network: keras.Model, contract: Contract) -> keras.Model
     return network
 
 
-def round_last_layer(network: keras.Model, frames: np.ndarray) -> None:
-    """Put the last layer's weights on the grid that int8 will have, so that the outputs suffer least on these frames.
+def int8_network(network: keras.Model, frames: np.ndarray) -> keras.Model:
+    """The advantage network with a last layer made ready for int8, judged on frames, uint8 (n, size, size, stack).
 
-    frames: uint8 (n, size, size, stack). The advantages are small differences of large sums, so rounding each weight by
-    itself costs more than all other roundings together.
+    All that counts is which advantage is the largest. Their mean is 0, so the largest is never below 0, and what lies
+    far below can go: ReLU clips it, and int8's 255 steps are twice as fine for the rest. The weights are rounded with
+    feedback: advantages are small differences of large sums, and rounding each weight by itself would cost more than
+    all other roundings together.
     """
     layer = network.get_layer("advantage")
     trunk = keras.Model(network.inputs, layer.input)
     features = np.stack([trunk(frame[None].astype(np.float32) / 255).numpy().ravel() for frame in frames])
     kernel, bias = layer.get_weights()
-    layer.set_weights([round_with_feedback(kernel[0, 0], features)[None, None], bias])
+    kernel = kernel[0, 0]
+    below = 0.05 * (features @ kernel + bias).max()  # how far below 0 an advantage can be told from another
+    ready = keras.layers.Conv2D(len(bias), 1, activation="relu", name="advantage")
+    row = keras.layers.Reshape((len(bias),))
+    made = keras.Model(network.inputs, row(ready(layer.input)), name="policy")
+    ready.set_weights([round_with_feedback(kernel, features)[None, None], bias + below])
+    return made
 
 
 def round_with_feedback(kernel: np.ndarray, features: np.ndarray) -> np.ndarray:
@@ -68,8 +76,8 @@ def round_with_feedback(kernel: np.ndarray, features: np.ndarray) -> np.ndarray:
 
 
 def shift_bias(network: keras.Model, error: np.ndarray) -> None:
-    """Take the mean error that quantising makes in each advantage, float32 (actions,), out of the last layer's bias,
-    which an int8 model keeps in 32 bits. M. Nagel et al., Data-Free Quantization Through Weight Equalization and Bias
+    """Take the mean error that quantising makes in each output, float32 (actions,), out of the last layer's bias, which
+    an int8 model keeps in 32 bits. M. Nagel et al., Data-Free Quantization Through Weight Equalization and Bias
     Correction (2019), section 4.2, applied to the outputs alone.
     """
     layer = network.get_layer("advantage")

@@ -37,9 +37,13 @@ def without_tensorflow(function: Callable[..., Result], *arguments: Any) -> Resu
 
 
 def mean_error(int8: bytes, float32: bytes, frames: np.ndarray) -> np.ndarray:
-    """What quantising adds to each advantage on average over frames, float32 (actions,)."""
+    """What quantising adds to each output of one network, float32 (actions,): the mean over the frames that ReLU does
+    not clip there."""
     policy, reference = TFLitePolicy(int8), TFLitePolicy(float32)
-    return np.mean([policy.advantages(frame) - reference.advantages(frame) for frame in frames], axis=0)
+    expected = np.stack([reference.advantages(frame) for frame in frames])
+    error = np.stack([policy.advantages(frame) for frame in frames]) - expected
+    seen = expected > 0
+    return (error * seen).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
 
 
 def package(folder: Path, int8: bytes, float32: bytes, frames: np.ndarray, manifest: dict[str, Any]) -> Agreement:

@@ -39,7 +39,7 @@ from storage.files import write_file
 from trainer.checkpoint import load_best, load_checkpoint, save_best, save_checkpoint
 from trainer.ddqn import Learner, Progress, train
 from trainer.evaluation import Summary
-from trainer.export import advantage_network, convert, round_last_layer, shift_bias
+from trainer.export import advantage_network, convert, int8_network, shift_bias
 from trainer.figures import report as draw_report
 from trainer.hyperparameters import Hyperparameters
 from trainer.metrics import Metrics, forget_after, read_metrics
@@ -197,8 +197,8 @@ def _export(folder: Path, settings: RunSettings, learner: Learner, replay: Repla
     calibrating, comparing = frames[::2], frames[1::2]
     network = advantage_network(learner.online, settings.contract)
     float32 = convert(network)
-    round_last_layer(network, calibrating)
-    shift_bias(network, without_tensorflow(mean_error, convert(network, calibrating), float32, calibrating))
+    network = int8_network(network, calibrating)
+    shift_bias(network, without_tensorflow(mean_error, convert(network, calibrating), convert(network), calibrating))
     now = datetime.now(UTC)
     worlds = f"the embedded simulator, table `{settings.hyperparameters.table}` of sim_bridge/distributions.py"
     alike = without_tensorflow(
