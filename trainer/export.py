@@ -35,20 +35,23 @@ def int8_network(network: keras.Model, frames: np.ndarray) -> keras.Model:
     """The advantage network with a last layer made ready for int8, judged on frames, uint8 (n, size, size, stack).
 
     All that counts is which advantage is the largest. Their mean is 0, so the largest is never below 0, and what lies
-    far below can go: ReLU clips it, and int8's 255 steps are twice as fine for the rest. The weights are rounded with
-    feedback: advantages are small differences of large sums, and rounding each weight by itself would cost more than
-    all other roundings together.
+    far below can go: ReLU6 clips it, and the rare heights above, so int8's 255 steps are three times as fine for the
+    rest. (Hence its outputs are advantages but for a shift and a scale, which change no decision.) The weights are
+    rounded with feedback: advantages are small differences of large sums, and rounding each weight by itself would cost
+    more than all other roundings together.
     """
     layer = network.get_layer("advantage")
-    trunk = keras.Model(network.inputs, layer.input)
+    trunk = keras.Model(network.input, layer.input)
     features = np.stack([trunk(frame[None].astype(np.float32) / 255).numpy().ravel() for frame in frames])
     kernel, bias = layer.get_weights()
     kernel = kernel[0, 0]
-    below = 0.05 * (features @ kernel + bias).max()  # how far below 0 an advantage can be told from another
-    ready = keras.layers.Conv2D(len(bias), 1, activation="relu", name="advantage")
+    most = np.quantile((features @ kernel + bias).max(axis=1), 0.98)  # beyond it several may be equally good: rare
+    below = 0.05 * most  # how far below 0 an advantage can be told from another
+    scale = 6 / (most + below)
+    ready = keras.layers.Conv2D(len(bias), 1, activation="relu6", name="advantage")
     row = keras.layers.Reshape((len(bias),))
-    made = keras.Model(network.inputs, row(ready(layer.input)), name="policy")
-    ready.set_weights([round_with_feedback(kernel, features)[None, None], bias + below])
+    made = keras.Model(network.input, row(ready(layer.input)), name="policy")
+    ready.set_weights([round_with_feedback(scale * kernel, features)[None, None], scale * (bias + below)])
     return made
 
 

@@ -15,7 +15,7 @@ from storage.files import StorageError
 from trainer.checkpoint import CheckpointError, load_best, load_checkpoint, save_best, save_checkpoint
 from trainer.ddqn import Learner, Progress
 from trainer.evaluation import Summary
-from trainer.export import advantage_network, round_with_feedback, shift_bias
+from trainer.export import advantage_network, int8_network, round_with_feedback, shift_bias
 from trainer.hyperparameters import Hyperparameters
 from trainer.network import DEGREE, advantage_basis, q_network
 from trainer.replay import Batch
@@ -118,6 +118,25 @@ def test_the_exported_network_gives_the_advantages_exactly() -> None:
     shift_bias(exported, np.arange(7.0))
     shifted = np.concatenate([exported(picture[None]).numpy() for picture in pictures])
     np.testing.assert_allclose(shifted, expected - np.arange(7.0), atol=1e-5)
+
+
+def test_the_int8_network_keeps_what_lies_near_the_best_advantage() -> None:
+    network = q_network(CONTRACT)
+    network.get_layer("coefficients").set_weights(
+        [np.random.default_rng(1).standard_normal((128, DEGREE)), np.array([1.0, -2.0, 0.5][:DEGREE])]
+    )
+    frames = np.random.default_rng(0).integers(0, 256, (30, *SHAPE), dtype=np.uint8)
+    advantages = advantage_network(network, CONTRACT)
+    ready = int8_network(advantages, frames)
+    wanted, got = (
+        np.concatenate([made(frame[None].astype(np.float32) / 255).numpy() for frame in frames])
+        for made in (advantages, ready)
+    )
+    most = np.quantile(wanted.max(axis=1), 0.98)
+    np.testing.assert_allclose(got, np.clip(6 * (wanted / most + 0.05) / 1.05, 0, 6), atol=0.12)
+    assert (got.min(), got.max()) == (0, 6)
+    assert (got.max(axis=1) > 0).all()
+    assert (got.argmax(axis=1) == wanted.argmax(axis=1)).mean() > 0.9
 
 
 def test_rounding_with_feedback_stays_on_the_grid_and_spoils_less() -> None:
