@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 
 from car.pace import Pace
 from models.contract import ObservationSpec
-from models.pictures import DARK, YELLOW
 from sim_bridge.distributions import EVALUATION
+from sim_bridge.from_above import track_from_above
 from sim_bridge.simulator import Simulator
 
 
@@ -54,21 +53,7 @@ class SimulatedCar:
 
     def second_picture(self, size: int) -> np.ndarray:
         """The track from above, its start and the car, RGB uint8 (size, size, 3); y points up."""
-        track = self.simulator.worlds[0].track
-        low, high = track.points.min(axis=0) - track.width_m, track.points.max(axis=0) + track.width_m
-        pixels_per_m = (size - 1) / (high - low).max()
-
-        def pixel(points_m: np.ndarray) -> np.ndarray:
-            at = (points_m - (low + high) / 2) * pixels_per_m * (1, -1) + (size - 1) / 2
-            return np.round(at * 16).astype(np.int32)
-
-        picture = np.full((size, size, 3), DARK, np.uint8)
-        width = max(1, round(track.width_m * pixels_per_m))
-        start, here = pixel(track.points[0]).tolist(), pixel(self.simulator.centre_m()[0]).tolist()
-        cv2.polylines(picture, [pixel(track.points)], True, (90, 90, 90), width, cv2.LINE_AA, 4)
-        cv2.circle(picture, start, 16 * max(1, width // 3), (230, 230, 230), -1, cv2.LINE_AA, 4)
-        cv2.circle(picture, here, 16 * max(2, width // 2), YELLOW, -1, cv2.LINE_AA, 4)
-        return picture
+        return track_from_above(self.simulator.worlds[0].track, self.simulator.centre_m()[0], size)
 
 
 class SimulatedCamera:
