@@ -18,7 +18,7 @@ from sim_bridge import make_vector_env
 from sim_bridge.distributions import TABLES
 from trainer.evaluation import Summary, drive_tracks, summarise
 from trainer.hyperparameters import Hyperparameters
-from trainer.network import q_network
+from trainer.network import PatchConv2D, q_network
 from trainer.replay import Batch, Replay
 
 VALIDATION_SEED = 1  # the tracks that choose the checkpoint; `evaluate` uses others
@@ -30,7 +30,7 @@ class Learner:
     def __init__(self, contract: Contract, settings: Hyperparameters) -> None:
         keras.utils.set_random_seed(settings.seed)
         self.contract, self.settings = contract, settings
-        self.online, self.target = q_network(contract), q_network(contract)
+        self.online, self.target = q_network(contract, PatchConv2D), q_network(contract, PatchConv2D)
         self.target.set_weights(self.online.get_weights())
         self._optimizer = keras.optimizers.Adam(settings.learning_rate, epsilon=1.5e-4)
         self._optimizer.build(self.online.trainable_variables)
@@ -70,12 +70,12 @@ class Learner:
         """uint8 (B, size, size, stack) -> the best action for each, int64 (B,)."""
         return self._greedy(observation).numpy()
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(jit_compile=True)
     def _greedy(self, observation: tf.Tensor) -> tf.Tensor:
         _, advantage = self.online(_as_input(observation), training=False)
         return tf.argmax(advantage, axis=1)
 
-    @tf.function
+    @tf.function(jit_compile=True)
     def _update(self, observation, action, reward, discount, next_observation, learning_rate):
         observation, next_observation = _as_input(observation), _as_input(next_observation)
 
@@ -84,14 +84,14 @@ class Learner:
         best = tf.argmax(_q(self.online(next_observation, training=False)), axis=1)
         worth = tf.gather(_q(self.target(next_observation, training=False)), best, batch_dims=1)
         goal = reward + discount * worth
-        # Advantage learning: what an action lacks to the best one counts more than it must. The best stays the best,
-        # the others fall behind, further than noise and int8 reach. Bellemare et al., Increasing the Action Gap (2016).
-        standing = _q(self.target(observation, training=False))
-        lacking = tf.reduce_max(standing, axis=1) - tf.gather(standing, action, batch_dims=1)
-        goal -= self.settings.gap * lacking
-
         with tf.GradientTape() as tape:
-            q = tf.gather(_q(self.online(observation, training=True)), action, batch_dims=1)
+            values = _q(self.online(observation, training=True))
+            q = tf.gather(values, action, batch_dims=1)
+            # Advantage learning: what an action lacks to the best one counts more than it must. The best stays the
+            # best, the others fall behind, further than noise and int8 reach. Bellemare et al., Increasing the Action
+            # Gap (2016), where the target network tells what lacks; the online one has just been asked anyhow.
+            lacking = tf.stop_gradient(tf.reduce_max(values, axis=1) - q)
+            goal -= self.settings.gap * lacking
             loss = tf.reduce_mean(keras.losses.huber(goal[:, None], q[:, None]))
         variables = self.online.trainable_variables
         gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, variables), self.settings.gradient_clip)

@@ -17,7 +17,12 @@ def advantage_network(q_network: keras.Model, contract: Contract) -> keras.Model
     fast kernels.
     """
     observation = keras.Input(batch_size=1, shape=contract.observation.shape, name="observation")
-    features = q_network.get_layer("conv2")(q_network.get_layer("conv1")(observation))
+    features = observation
+    for name in ("conv1", "conv2"):
+        layer = q_network.get_layer(name)
+        convolution = keras.layers.Conv2D.from_config(layer.get_config())  # TFLite's own, however it was learnt
+        features = convolution(features)
+        convolution.set_weights(layer.get_weights())
     dense, coefficients = q_network.get_layer("dense"), q_network.get_layer("coefficients")
     (basis,) = q_network.get_layer("advantage").get_weights()
     hidden = keras.layers.Conv2D(dense.units, features.shape[1:3], activation="relu6", name="dense")

@@ -5,6 +5,7 @@ Wang et al., Dueling Network Architectures for Deep Reinforcement Learning (2016
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from models.contract import ActionTable, Contract
 
@@ -25,7 +26,35 @@ def advantage_basis(actions: ActionTable) -> np.ndarray:
     return basis[:, size > 1e-9].T.astype(np.float32)  # the constant function is gone, and one direction with it
 
 
-def q_network(contract: Contract) -> keras.Model:
+class PatchConv2D(keras.layers.Conv2D):
+    """A convolution without padding, written as one matrix product over patches.
+
+    The same numbers and weights as Conv2D. Compiled by XLA it learns faster on a few cores than TensorFlow's own, which
+    is made for many channels (`bench learner`).
+    """
+
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """float32 (B, height, width, channels) -> (B, rows, columns, filters)."""
+        (size, _), (stride, _) = self.kernel_size, self.strides
+        _, height, width, channels = inputs.shape
+        rows, columns = (height - size) // stride + 1, (width - size) // stride + 1
+        if size == stride:  # the patches do not overlap: cutting is reshaping
+            tiles = inputs[:, : rows * size, : columns * size]
+            patches = tf.transpose(tf.reshape(tiles, (-1, rows, size, columns, size * channels)), (0, 1, 3, 2, 4))
+        else:
+            patches = tf.concat(
+                [
+                    inputs[:, y : y + stride * (rows - 1) + 1 : stride, x : x + stride * (columns - 1) + 1 : stride]
+                    for y in range(size)
+                    for x in range(size)
+                ],
+                axis=-1,
+            )
+        products = tf.reshape(patches, (-1, size * size * channels)) @ tf.reshape(kernel, (-1, self.filters))
+        return tf.reshape(products, (-1, rows, columns, self.filters))
+
+
+def q_network(contract: Contract, convolution: type[keras.layers.Conv2D] = keras.layers.Conv2D) -> keras.Model:
     """Observation, float32 (B, size, size, stack) in [0, 1] -> [value (B, 1), advantage (B, actions)].
 
     Q = value + advantage; the advantages' mean over the actions is 0 by the choice of their basis. ReLU6 keeps the
@@ -33,8 +62,8 @@ def q_network(contract: Contract) -> keras.Model:
     """
     basis = advantage_basis(contract.actions)
     observation = keras.Input(contract.observation.shape, name="observation")
-    x = keras.layers.Conv2D(16, 4, 4, activation="relu6", name="conv1")(observation)
-    x = keras.layers.Conv2D(32, 3, 2, activation="relu6", name="conv2")(x)
+    x = convolution(16, 4, 4, activation="relu6", name="conv1")(observation)
+    x = convolution(32, 3, 2, activation="relu6", name="conv2")(x)
     x = keras.layers.Flatten()(x)
     x = keras.layers.Dense(128, activation="relu6", name="dense")(x)
     value = keras.layers.Dense(1, name="value")(x)

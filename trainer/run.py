@@ -28,7 +28,6 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow talks about the CPU before one can ask it not to
 import cv2
-import tensorflow as tf
 from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
 
@@ -143,7 +142,7 @@ def _train_and_export(
     checkpoint: tuple[dict[str, Any], Progress] | None,
     console: Console,
 ) -> Path:
-    _share_the_cores()
+    cv2.setNumThreads(1)  # the simulator's pictures are small: splitting them over cores costs more than it gains
     evaluations: list[Summary] = []  # of this sitting
 
     def go_on(learner: Learner) -> Progress:
@@ -258,14 +257,6 @@ def _stop_on_ctrl_c(console: Console) -> Iterator:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _share_the_cores() -> None:
-    """Operations this small gain nothing from being split over cores (the update: 18.7 ms, 21.3 ms on one core), but an
-    update has branches that run side by side (15.2 ms). All on a 2-core AMD EPYC without AVX-512."""
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(2)
-    cv2.setNumThreads(1)
 
 
 def _command(hyperparameters: Hyperparameters, preset: str | None, budget: Budget) -> str:
