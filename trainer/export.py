@@ -1,4 +1,4 @@
-"""From a trained Q network to TFLite files: advantages only, centred, int8 throughout."""
+"""From a trained Q network to TFLite files: advantages only, centred. trainer/int8.py makes the weights ready."""
 
 import keras
 import numpy as np
@@ -34,63 +34,6 @@ def advantage_network(q_network: keras.Model, contract: Contract) -> keras.Model
     kernel, bias = coefficients.get_weights()
     advantage.set_weights([(kernel @ basis)[None, None], bias @ basis])
     return network
-
-
-def int8_network(network: keras.Model, frames: np.ndarray) -> keras.Model:
-    """The advantage network with a last layer made ready for int8, judged on frames, uint8 (n, size, size, stack).
-
-    All that counts is which advantage is the largest. Their mean is 0, so the largest is never below 0, and what lies
-    far below can go: ReLU6 clips it, and the rare heights above, so int8's 255 steps are three times as fine for the
-    rest. (Hence its outputs are advantages but for a shift and a scale, which change no decision.) The weights are
-    rounded with feedback: advantages are small differences of large sums, and rounding each weight by itself would cost
-    more than all other roundings together.
-    """
-    layer = network.get_layer("advantage")
-    trunk = keras.Model(network.input, layer.input)
-    features = np.stack([trunk(frame[None].astype(np.float32) / 255).numpy().ravel() for frame in frames])
-    kernel, bias = layer.get_weights()
-    kernel = kernel[0, 0]
-    most = np.quantile((features @ kernel + bias).max(axis=1), 0.98)  # beyond it several may be equally good: rare
-    below = 0.05 * most  # how far below 0 an advantage can be told from another
-    scale = 6 / (most + below)
-    ready = keras.layers.Conv2D(len(bias), 1, activation="relu6", name="advantage")
-    row = keras.layers.Reshape((len(bias),))
-    made = keras.Model(network.input, row(ready(layer.input)), name="policy")
-    ready.set_weights([round_with_feedback(scale * kernel, features)[None, None], scale * (bias + below)])
-    return made
-
-
-def round_with_feedback(kernel: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """kernel, float32 (inputs, outputs), rounded to multiples of a 127th of each column's largest weight.
-
-    What a rounding spoils is made good by the weights still to be rounded: E. Frantar et al., GPTQ (2022), algorithm 1,
-    with the features, float32 (n, inputs), that the layer sees. Each column begins with its largest weight, which fixes
-    its scale.
-    """
-    hessian = features.T.astype(np.float64) @ features / len(features)
-    hessian += 0.01 * np.diag(hessian).mean() * np.eye(len(hessian))  # the paper's damping
-    rounded = np.empty_like(kernel)
-    for output, column in enumerate(kernel.T):
-        order = np.argsort(-np.abs(column))
-        step = np.abs(column[order[0]]) / 127
-        weights = column[order].astype(np.float64)
-        spread = np.linalg.cholesky(np.linalg.inv(hessian[np.ix_(order, order)])).T
-        for index in range(len(weights)):
-            exact = weights[index]
-            weights[index] = np.clip(np.round(exact / step), -127, 127) * step
-            weights[index + 1 :] -= (exact - weights[index]) / spread[index, index] * spread[index, index + 1 :]
-        rounded[order, output] = weights
-    return rounded
-
-
-def shift_bias(network: keras.Model, error: np.ndarray) -> None:
-    """Take the mean error that quantising makes in each output, float32 (actions,), out of the last layer's bias, which
-    an int8 model keeps in 32 bits. M. Nagel et al., Data-Free Quantization Through Weight Equalization and Bias
-    Correction (2019), section 4.2, applied to the outputs alone.
-    """
-    layer = network.get_layer("advantage")
-    kernel, bias = layer.get_weights()
-    layer.set_weights([kernel, bias - error])
 
 
 def convert(network: keras.Model, frames: np.ndarray | None = None) -> bytes:

@@ -38,9 +38,10 @@ from storage.files import write_file
 from trainer.checkpoint import load_best, load_checkpoint, save_best, save_checkpoint
 from trainer.ddqn import Learner, Progress, train
 from trainer.evaluation import Summary
-from trainer.export import advantage_network, convert, int8_network, shift_bias
+from trainer.export import advantage_network, convert
 from trainer.figures import report as draw_report
 from trainer.hyperparameters import Hyperparameters
+from trainer.int8 import int8_network, shift_bias
 from trainer.metrics import Metrics, forget_after, read_metrics
 from trainer.package import mean_error, package, without_tensorflow
 from trainer.presets import load_preset
