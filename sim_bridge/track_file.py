@@ -113,7 +113,8 @@ def _points(path: Path) -> tuple[np.ndarray, np.ndarray]:
                 points.append(point)
                 numbers.append(rows.line_num)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TrackFileError(f"cannot read {path}: {error}; name a CSV file of a centre line") from error
+        cause = error.strerror if isinstance(error, OSError) else error
+        raise TrackFileError(f"cannot read {path}: {cause}; name a CSV file of a centre line") from error
     return np.array(points).reshape(-1, 2), np.array(numbers, int)
 
 
