@@ -16,11 +16,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from models.pictures import draw_steering
+from models.pictures import WHITE, YELLOW, draw_steering
 from storage.files import write_folder
 
 FILM, SUMMARY = "drive.gif", "summary.json"
 COLOURS = 32  # of the GIF: grain that nobody looks at is what makes it large
+KEPT = (YELLOW, WHITE)
 PALETTE_FROM = 20  # pictures, spread evenly over the film
 
 
@@ -62,8 +63,13 @@ def film_picture(frame: np.ndarray, steering: float, above: np.ndarray | None) -
 
 def as_gif(pictures: Sequence[np.ndarray], period_s: float) -> bytes:
     """An animated GIF of RGB pictures, uint8 (h, w, 3), one at least, period_s apart, for ever."""
-    # One palette for all, drawn from pictures of the whole film, so that colours do not flicker.
-    palette = Image.fromarray(np.vstack(pictures[:: -(-len(pictures) // PALETTE_FROM)])).quantize(COLOURS)
+    # One palette for all, drawn from pictures of the whole film, so that colours do not flicker; and the colours drawn
+    # into them as they are, for they cover too little to get a place in it.
+    drawn = Image.fromarray(np.vstack(pictures[:: -(-len(pictures) // PALETTE_FROM)])).quantize(COLOURS - len(KEPT))
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(
+        [*(drawn.getpalette() or [])[: 3 * (COLOURS - len(KEPT))], *(value for one in KEPT for value in one)]
+    )
     frames = [Image.fromarray(one).quantize(palette=palette, dither=Image.Dither.NONE) for one in pictures]
     buffer = io.BytesIO()
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=round(1000 * period_s), loop=0)
