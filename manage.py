@@ -257,7 +257,8 @@ def _add_train() -> None:
         **hyperparameters: Any,
     ) -> None:
         """Train: DDQN from nothing in the embedded simulator; ends with an int8 model in runs/NAME."""
-        typed = {option for option in context.params if context.get_parameter_source(option).name == "COMMANDLINE"}
+        sources = {option: context.get_parameter_source(option) for option in context.params}
+        typed = {option for option, source in sources.items() if source and source.name == "COMMANDLINE"}
         if compare:
             _compare_runs(runs, compared or [], typed - {"compare", "compared", "runs"})
             return
