@@ -122,6 +122,29 @@ manage.main()
     assert_one_line(process, "SimulatedCamera failed while driving: OSError: the cable came off")
 
 
+def test_a_drive_that_fails_on_its_way_leaves_its_film_too(tmp_path: Path) -> None:
+    program = f"""
+import sys
+import manage
+from car.simulated import SimulatedDrivetrain
+real, calls = SimulatedDrivetrain.run, []
+def breaks(self, *command):
+    calls.append(command)
+    if len(calls) > 40:
+        raise OSError("the cable came off")
+    return real(self, *command)
+SimulatedDrivetrain.run = breaks
+sys.argv = ["manage.py", "drive", "--no-realtime", "--car", {str(tmp_path)!r}]
+manage.main()
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert_one_line(process, "SimulatedDrivetrain failed while driving: OSError: the cable came off")
+    (left,) = (tmp_path / "drives").iterdir()
+    assert json.loads((left / "summary.json").read_text())["frames"] == 40
+
+
 def seen_in_a_terminal(pictures: int, car: Path, *arguments: str | Path) -> str:
     """Drive in a real pseudo-terminal; Ctrl-C after so many pictures; returns all that was shown."""
     import pty
