@@ -65,9 +65,7 @@ def paint(track: Track, scene: Scene, rng: np.random.Generator, *, rgb: bool) ->
     edges = {"left": 1, "right": -1}
     for name in scene.lines:
         if name in edges:
-            left_m = edges[name] * track.width_m / 2
-            pieces = track.edge(left_m) if track.crossings_m else [track.offset(left_m)]
-            line(pieces, scene.edge_colour, scene.line_width_m, closed=not track.crossings_m)
+            line([track.offset(edges[name] * track.width_m / 2)], scene.edge_colour, scene.line_width_m, closed=True)
         elif name == "centre":
             line([track.points], scene.centre_colour, scene.line_width_m, closed=True)
         else:

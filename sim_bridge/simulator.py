@@ -152,7 +152,7 @@ class Simulator:
         scene = draw_scene(self._table, rng)
         if self._centre_lines:
             line = self._centre_lines[(self._first_car + car) % len(self._centre_lines)]
-            track = Track(line.points, scene.road_width_m, line.crossings_m)
+            track = Track(line.points, scene.road_width_m)
         else:
             track = random_track(rng, scene.track_corners, scene.room_m, scene.tightest_radius_m, scene.road_width_m)
             track = track.starting_at(int(rng.integers(len(track.points))))

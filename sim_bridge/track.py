@@ -3,40 +3,36 @@
 World coordinates in metres, x right, y up, headings counter-clockwise from x in radians.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 POINT_SPACING_M = 0.05  # chords this short leave a 0.7 m bend by less than half a millimetre
 CLEARANCE_M = 0.25  # floor between two stretches of road that pass each other
-NARROWEST_CROSSING_DEG = 30.0  # two stretches of road that cross at less share more of the floor than they have alone
-CROSSING_REACH = 2.5  # along the road, in its widths: at 30 degrees an edge is on the other stretch for 1.9 each way
 
 
 @dataclass(frozen=True)
 class CentreLine:
     """A closed line somebody laid, and what to call it.
 
-    points: float64 (n, 2), metres, evenly spaced by about POINT_SPACING_M, the last one joined to the first.
-    crossings_m: for each place where the line crosses itself, how far along it the two passes are.
+    points: float64 (n, 2), metres, evenly spaced by about POINT_SPACING_M, the last one joined to the first. It may
+    cross itself: the lines of both stretches then go on over each other, as tape laid along the whole course does.
     """
 
     name: str
     points: np.ndarray
-    crossings_m: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
 class Track:
     """A closed centre line, driven in the order of its points, and the width of the road about it.
 
-    points, crossings_m: as CentreLine's. A track drawn at random never crosses itself.
+    points: as CentreLine's. A track drawn at random never crosses itself.
     """
 
     points: np.ndarray
     width_m: float
-    crossings_m: tuple[tuple[float, float], ...] = ()
 
     @cached_property
     def spacing_m(self) -> float:
@@ -63,35 +59,12 @@ class Track:
 
     def starting_at(self, index: int) -> "Track":
         """The same track with that point as its first: where cars start and laps are counted."""
-        sooner_m = index * self.spacing_m
-        crossings_m = tuple(
-            ((one_m - sooner_m) % self.length_m, (other_m - sooner_m) % self.length_m)
-            for one_m, other_m in self.crossings_m
-        )
-        return replace(self, points=np.roll(self.points, -index, axis=0), crossings_m=crossings_m)
+        return Track(np.roll(self.points, -index, axis=0), self.width_m)
 
     def offset(self, left_m: float) -> np.ndarray:
         """The line that runs left_m to the left of the centre (negative: to the right), float64 (n, 2)."""
         tangent_x, tangent_y = self.tangents.T
         return self.points + left_m * np.stack([-tangent_y, tangent_x], axis=1)
-
-    def edge(self, left_m: float) -> list[np.ndarray]:
-        """The offset line without what lies on the road where that crosses itself: open pieces, float64 (k, 2) each.
-
-        Nobody tapes an edge across the road: where two stretches cross, both are open.
-        """
-        line, kept = self.offset(left_m), np.ones(len(self.points), bool)
-        reach = int(CROSSING_REACH * self.width_m / self.spacing_m)
-        for here_m, there_m in [*self.crossings_m, *(pair[::-1] for pair in self.crossings_m)]:
-            near, across = (
-                (round(at_m / self.spacing_m) + np.arange(-reach, reach + 1)) % len(line) for at_m in (here_m, there_m)
-            )
-            away_m = np.linalg.norm(line[near][:, None] - self.points[across][None], axis=2).min(axis=1)
-            kept[near[away_m < self.width_m / 2]] = False
-        first = int(kept.argmin())  # one that is left out, so that no piece goes over the end of the array
-        line, kept = np.roll(line, -first, axis=0), np.roll(kept, -first)
-        places = np.flatnonzero(kept)
-        return np.split(line[places], np.flatnonzero(np.diff(places) > 1) + 1)
 
 
 def resample(points: np.ndarray, count: int) -> np.ndarray:

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from errors import UserError
-from sim_bridge.track import NARROWEST_CROSSING_DEG, POINT_SPACING_M, CentreLine, resample
+from sim_bridge.track import POINT_SPACING_M, CentreLine, resample
 
 FEWEST_POINTS, MOST_POINTS = 8, 10_000
 UNITY_UNITS_PER_M = 8.0
 SHORTEST_M, LONGEST_M = 3.0, 1000.0
-SAME_PLACE_M = 0.001
+NARROWEST_CROSSING_DEG = 30.0  # two stretches that cross at less share more floor than they have alone
 TURNED_BACK_DEG = 150.0  # no road bends by so much from one point to the next
 
 
@@ -69,13 +69,8 @@ def read_centre_line(path: Path, *, crossings: bool = False) -> CentreLine:
             "are its units metres (columns x, y) or eighths of a metre (x, y, z)?"
         )
     along_m = np.cumsum(steps_m) - steps_m
-    crossings_m: list[tuple[float, float]] = []
-    places_m: list[np.ndarray] = []
     for one, other, share_of_one, share_of_other in _crossings(points):
         place_m = points[one] + share_of_one * (points[(one + 1) % len(points)] - points[one])
-        if any(np.linalg.norm(place_m - before_m) < SAME_PLACE_M for before_m in places_m):
-            continue  # a point of the line: two pieces meet there, so it was found more than once
-        places_m.append(place_m)
         x_m, y_m = np.round(place_m, 1) + 0.0  # + 0: no minus zero
         where = f"{path} crosses itself after its lines {rows[one]} and {rows[other]}, at ({x_m}, {y_m}) m"
         if not crossings:
@@ -88,8 +83,7 @@ def read_centre_line(path: Path, *, crossings: bool = False) -> CentreLine:
                 f"{where}, by {angle_deg:.0f} degrees after a loop of {loop_m:.1f} m; a road crosses itself by "
                 f"{NARROWEST_CROSSING_DEG:g} at least, after {SHORTEST_M:g} m: mend the file"
             )
-        crossings_m.append((float(one_m), float(other_m)))
-    return CentreLine(path.stem, resample(points, round(length_m / POINT_SPACING_M)), tuple(crossings_m))
+    return CentreLine(path.stem, resample(points, round(length_m / POINT_SPACING_M)))
 
 
 def _points(path: Path) -> tuple[np.ndarray, np.ndarray]:

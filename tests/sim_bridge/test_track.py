@@ -61,35 +61,3 @@ def test_resampling_spaces_points_evenly() -> None:
     points = resample(square, 40)
     steps = np.linalg.norm(np.diff(np.vstack([points, points[:1]]), axis=0), axis=1)
     np.testing.assert_allclose(steps, 0.1, atol=1e-9)
-
-
-def figure_of_eight() -> Track:
-    """Two loops that cross at a right angle in (0, 0), halfway round; 50 cm wide."""
-    t = np.linspace(0, 2 * np.pi, 2000, endpoint=False) + 0.5
-    line = resample(np.stack([3 * np.sin(t), 1.5 * np.sin(2 * t)], axis=1), 340)
-    passes = np.flatnonzero((line[:, 0] * np.roll(line[:, 0], -1) <= 0) & (np.abs(line[:, 1]) < 0.1))
-    spacing_m = Track(line, 0.5).spacing_m
-    return Track(line, 0.5, ((float(passes[0] * spacing_m), float(passes[1] * spacing_m)),))
-
-
-def test_where_the_road_crosses_itself_its_edges_are_open_there_and_nowhere_else() -> None:
-    track = figure_of_eight()
-    for left_m in (0.25, -0.25):
-        pieces, line = track.edge(left_m), track.offset(left_m)
-        assert len(pieces) == 2  # open at both passes
-        drawn = np.vstack(pieces)
-        for one in pieces:
-            assert np.linalg.norm(np.diff(one, axis=0), axis=1).max() < 0.1
-        away_m = np.linalg.norm(drawn[:, None] - track.points[None], axis=2).min(axis=1)
-        assert away_m.min() > 0.24  # on no road
-        missing = line[np.linalg.norm(line[:, None] - drawn[None], axis=2).min(axis=1) > 1e-9]
-        assert 0.4 < len(missing) * track.spacing_m / 2 < 0.7  # each time, the other stretch's width
-        assert np.linalg.norm(missing, axis=1).max() < 0.5
-
-
-def test_a_track_that_starts_elsewhere_crosses_itself_in_the_same_place() -> None:
-    track = figure_of_eight()
-    moved = track.starting_at(200)
-    for at_m, same_m in zip(track.crossings_m[0], moved.crossings_m[0], strict=True):
-        place, same = track.points[round(at_m / track.spacing_m)], moved.points[round(same_m / track.spacing_m) % 340]
-        np.testing.assert_allclose(place, same)
