@@ -120,7 +120,7 @@ EIGHT = CentreLine("eight", resample(eight(2000, start=0.5), 340))  # crosses it
 def test_where_the_road_crosses_itself_laps_are_counted_along_it() -> None:
     """Each car keeps to its own stretch: no leap to the other one, and a lap is both loops."""
     simulator = Simulator(6, EVALUATION, 2, SPEC, centre_lines=[EIGHT])
-    for _ in range(800):
+    for _ in range(1000):
         state = simulator.step(pure_pursuit(simulator), np.full(6, 0.2))
         assert np.abs(state.progress_m).max() < 0.12  # 1.5 m/s for 0.05 s, and the inside of a bend
         assert not state.off_road.any()
