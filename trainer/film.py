@@ -17,10 +17,8 @@ FRAMES = 60
 EVERY = 2  # control periods from frame to frame: 6 s of driving
 
 
-def film(
-    choose: Chooser, contract: Contract, seed: int, centre_lines: Sequence[CentreLine] = (), frames: int = FRAMES
-) -> list[np.ndarray]:
-    """Drive the first track of evaluation set `seed`, for so many frames or until the car leaves the road.
+def film(choose: Chooser, contract: Contract, seed: int, centre_lines: Sequence[CentreLine] = ()) -> list[np.ndarray]:
+    """Drive the first track of evaluation set `seed`, for FRAMES frames or until the car leaves the road.
 
     Returns RGB pictures, uint8 (frame_height, frame_width + frame_height, 3), EVERY control periods apart.
     """
@@ -28,7 +26,7 @@ def film(
     simulator = Simulator(1, EVALUATION, (EVALUATION_WORLDS, seed), spec, rgb=True, centre_lines=centre_lines)
     stack = FrameStack(spec)
     pictures = []
-    for step in range(frames * EVERY):
+    for step in range(FRAMES * EVERY):
         frame = simulator.frame(0)
         (action,) = choose(stack.push(grey_view(frame, spec))[None], np.array([0]), simulator)
         steering, throttle = contract.actions.decode(action)

@@ -179,9 +179,8 @@ def table(evaluation: Evaluation) -> None:
         if given
         else f"{tracks} unseen tracks"
     )
-    grid = Table(
-        title=f"{evaluation.model}: {what}, {evaluation.laps} lap{'s' if evaluation.laps > 1 else ''} each, seed {evaluation.seed}"
-    )
+    laps = f"{evaluation.laps} lap{'s' if evaluation.laps > 1 else ''}"
+    grid = Table(title=f"{evaluation.model}: {what}, {laps} each, seed {evaluation.seed}")
     for heading in ("driver", "finished", "left the road", "mean from centre", "worst", "lap time"):
         grid.add_column(heading, justify="left" if heading == "driver" else "right")
     for name, summary in (
