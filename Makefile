@@ -20,14 +20,15 @@ train: install-trainer ## learn to drive, from nothing, in 10 minutes
 evaluate: install ## measure a policy on unseen tracks
 	@.venv/bin/python manage.py evaluate $(ARGS)
 
-test: install-dev ## the test suite
-	@.venv/bin/python -m pytest -m "not slow" $(ARGS)
+test: install-dev ## the test suite, and which lines it ran
+	@.venv/bin/python -m pytest -m "not slow" --cov $(ARGS)
+	@echo "Not counted: the processes that the tests start (the program as typed, trainings, all that needs TensorFlow)."
 
 test-slow: install-dev ## the tests that take minutes
 	@.venv/bin/python -m pytest -m slow $(ARGS)
 
-check: install-dev ## lint, format, who may import whom
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports
+check: install-dev ## lint, format, types, who may import whom
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports
 
 check-trixie: ## the suite on Debian Trixie, Python 3.13, in a root of its own (needs root and debootstrap)
 	@scripts/check-trixie
@@ -35,7 +36,7 @@ check-trixie: ## the suite on Debian Trixie, Python 3.13, in a root of its own (
 # A stamp per lock file: installed once, and again when the lock file changes.
 install: .venv/car.installed ## the car's packages, in .venv
 install-trainer: .venv/trainer.installed ## the workstation's too: TensorFlow
-install-dev: .venv/dev.installed ## and the workshop's: pytest, ruff
+install-dev: .venv/dev.installed ## and the workshop's: pytest, ruff, mypy
 
 .venv/bin/pip:
 	@python=$$(scripts/find-python) && echo "making .venv with $$python" && "$$python" -m venv .venv
@@ -57,4 +58,4 @@ locks: ## write the lock files anew from pyproject.toml (needs uv)
 	@scripts/make-locks
 
 clean: ## remove .venv, .peers and caches
-	@rm -rf .venv .peers .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .peers .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache .coverage

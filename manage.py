@@ -44,6 +44,11 @@ ModelOption = Annotated[
 ]
 
 
+CrossingsOption = Annotated[
+    bool, typer.Option("--crossings", help="A --track that crosses itself is a road that does; else it is an error.")
+]
+
+
 @app.command()
 def drive(
     model: ModelOption = None,
@@ -54,20 +59,33 @@ def drive(
     camera: Annotated[
         str, typer.Option(metavar="sim|tub:PATH", help="The simulated car's, or a recording: nothing moves then.")
     ] = "sim",
+    track: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="The simulated track: a file of its centre line, x,y in metres.")
+    ] = None,
+    crossings: CrossingsOption = False,
     car: CarOption = PROJECT / "mycar",
 ) -> None:
     """Drive: the policy at the wheel of the simulated car, or shown a recording; live."""
     from car.drive import choose_model, drive_footage, drive_simulated  # noqa: PLC0415
     from settings import load_settings  # noqa: PLC0415
 
+    _crossings_need_a_track(crossings, track)
     kind, _, tub = camera.partition(":")
     if kind == "tub" and tub:
-        if laps is not None or picture is not None:
-            raise UserError("--laps and --picture need the simulated car; leave them out, or --camera")
-        drive_footage(choose_model(car, model), load_settings(car), Path(tub).expanduser(), realtime=realtime)
+        if laps is not None or picture is not None or track is not None:
+            raise UserError("--laps, --picture and --track need the simulated car; leave them out, or --camera")
+        drive_footage(choose_model(car, model), load_settings(car), car, Path(tub).expanduser(), realtime=realtime)
     elif camera == "sim":
         drive_simulated(
-            choose_model(car, model), load_settings(car), seed=seed, laps=laps, realtime=realtime, picture=picture
+            choose_model(car, model),
+            load_settings(car),
+            car,
+            seed=seed,
+            laps=laps,
+            realtime=realtime,
+            picture=picture,
+            track=track,
+            crossings=crossings,
         )
     else:
         raise UserError(f"there is no camera {camera!r}; there are sim and tub:PATH")
@@ -76,8 +94,21 @@ def drive(
 @app.command()
 def evaluate(
     model: ModelOption = None,
-    drives: Annotated[Path, typer.Option(metavar="FOLDER", help="Where a film and a summary go.")] = PROJECT / "drives",
-    tracks: Annotated[int, typer.Option(min=1, help="Tracks never trained on, one car on each.")] = 50,
+    drives: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where a film and a summary go. Default: the car's drives/."),
+    ] = None,
+    tracks: Annotated[
+        int | None,
+        typer.Option(min=1, help="Tracks never trained on, one car on each [50]; with --track, cars on each [5]."),
+    ] = None,
+    track: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="CSV", help="On this centre line (x,y in metres), or all in a folder of them. May be repeated."
+        ),
+    ] = None,
+    crossings: CrossingsOption = False,
     laps: Annotated[int, typer.Option(min=1, help="To be driven on each without leaving the road.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="Names the set of tracks.")] = 0,
     tub: Annotated[
@@ -97,6 +128,9 @@ def evaluate(
     With --tub, open loop on recordings: does it steer as the human did?"""
     from car.drive import choose_model  # noqa: PLC0415
 
+    _crossings_need_a_track(crossings, track)
+    if tub and track:
+        raise UserError("--track drives and --tub looks on; give one of them")
     chosen = choose_model(car, model)
     if tub:
         from trainer import footage  # noqa: PLC0415
@@ -107,15 +141,22 @@ def evaluate(
         else:
             footage.table(on_footage, reports)
         return
-    from trainer.report import evaluate_model, leave_behind, table  # noqa: PLC0415
+    from sim_bridge.track_file import read_centre_lines  # noqa: PLC0415
+    from trainer.report import evaluate_model, leave_evaluation, table  # noqa: PLC0415
 
-    result = evaluate_model(chosen, tracks, laps, seed, progress=not as_json)
-    left = leave_behind(chosen, result, drives)
+    lines = read_centre_lines(track or [], crossings=crossings)
+    result = evaluate_model(chosen, tracks, laps, seed, centre_lines=lines, progress=not as_json)
+    left = leave_evaluation(chosen, result, drives or car / "drives")
     if as_json:
         print(json.dumps(result.as_json()))
     else:
         table(result)
         print(f"a film and a summary of it are in {left}")
+
+
+def _crossings_need_a_track(crossings: bool, track: object) -> None:
+    if crossings and not track:
+        raise UserError("--crossings is about a --track; name one, or leave it out")
 
 
 @sim.command("look")
@@ -216,7 +257,8 @@ def _add_train() -> None:
         **hyperparameters: Any,
     ) -> None:
         """Train: DDQN from nothing in the embedded simulator; ends with an int8 model in runs/NAME."""
-        typed = {option for option in context.params if context.get_parameter_source(option).name == "COMMANDLINE"}
+        sources = {option: context.get_parameter_source(option) for option in context.params}
+        typed = {option for option, source in sources.items() if source and source.name == "COMMANDLINE"}
         if compare:
             _compare_runs(runs, compared or [], typed - {"compare", "compared", "runs"})
             return

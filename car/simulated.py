@@ -1,6 +1,8 @@
 """The simulated camera and drivetrain: the one place where the car's code touches the simulator."""
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -9,20 +11,29 @@ from models.contract import ObservationSpec
 from sim_bridge.distributions import EVALUATION
 from sim_bridge.from_above import track_from_above
 from sim_bridge.simulator import Simulator
+from sim_bridge.track_file import read_centre_line
 
 
 class SimulatedCar:
-    """One car of the embedded simulator, on a track that a seed names. A car that leaves the road is put back."""
+    """One car of the embedded simulator, on a track that a seed or a file names. A car off the road is put back."""
 
     label = "SIMULATED"
 
-    def __init__(self, spec: ObservationSpec, seed: int) -> None:
-        self.simulator = Simulator(1, EVALUATION, seed, spec, rgb=True)
+    def __init__(self, spec: ObservationSpec, seed: int, track: Path | None = None, *, crossings: bool = False) -> None:
+        """track, crossings: a CSV file, as read_centre_line takes it, which may raise TrackFileError; the seed then
+        names the room and the car alone."""
+        lines = [read_centre_line(track, crossings=crossings)] if track else []
+        self.simulator = Simulator(1, EVALUATION, seed, spec, rgb=True, centre_lines=lines)
+        self._seed, self._track = seed, track
         self.period_s = spec.period_s
         self.command = (0.0, 0.0)  # steering, throttle
         self.off_roads = 0
         self.driven_s = 0.0  # simulated time
+        self.lap_s: list[float] = []
+        self._lap_began_s = 0.0
         self._laps_before = 0
+        self._driven_m = self._offset_sum_m = self._worst_m = 0.0
+        self._steps = 0
 
     @property
     def laps(self) -> int:
@@ -39,11 +50,22 @@ class SimulatedCar:
         steering, throttle = self.command
         state = self.simulator.step(np.array([steering]), np.array([throttle]))
         self.driven_s += self.period_s
+        self._count(float(state.progress_m[0]))
         if state.off_road[0]:
             self.off_roads += 1
             self._laps_before = self.laps
+            self._lap_began_s = self.driven_s
             self.simulator.restart(0)
         return self.simulator.frame(0)
+
+    def _count(self, progress_m: float) -> None:
+        self._steps += 1
+        self._driven_m += progress_m
+        self._offset_sum_m += abs(self.offset_m)
+        self._worst_m = max(self._worst_m, abs(self.offset_m))
+        if self.laps > len(self.lap_s):
+            self.lap_s.append(self.driven_s - self._lap_began_s)
+            self._lap_began_s = self.driven_s
 
     def words(self) -> str:
         """How far and how well it has driven."""
@@ -53,7 +75,27 @@ class SimulatedCar:
 
     def second_picture(self, size: int) -> np.ndarray:
         """The track from above, its start and the car, RGB uint8 (size, size, 3); y points up."""
-        return track_from_above(self.simulator.worlds[0].track, self.simulator.centre_m()[0], size)
+        return self.moment()(size)
+
+    def moment(self) -> Callable[[int], np.ndarray]:
+        """Draws `second_picture` as it is now, whenever it is called."""
+        return partial(track_from_above, self.simulator.worlds[0].track, self.simulator.centre_m()[0])
+
+    def figures(self) -> dict[str, object]:
+        """How far and how well it has driven since the beginning, all starts together; lap times are simulated ones."""
+        return {
+            "place": self.label,
+            "seed": self._seed,
+            "track": str(self._track) if self._track else None,
+            "track_m": round(self.simulator.worlds[0].track.length_m, 2),
+            "laps": self.laps,
+            "lap_s": [round(one, 2) for one in self.lap_s],
+            "driven_s": round(self.driven_s, 2),
+            "driven_m": round(self._driven_m, 2),
+            "off_roads": self.off_roads,
+            "mean_offset_m": round(self._offset_sum_m / max(1, self._steps), 4),
+            "worst_offset_m": round(self._worst_m, 4),
+        }
 
 
 class SimulatedCamera:

@@ -64,6 +64,13 @@ class TubCamera:
     def second_picture(self, _size: int) -> None:
         """Nobody knows where the car of a recording was."""
 
+    def moment(self) -> None:
+        """Nor can it be drawn later."""
+
+    def figures(self) -> dict[str, object]:
+        """How much of the recording was shown."""
+        return {"place": self.label, "tub": str(self._tub.path), "records": len(self._tub.records)}
+
 
 class NoDrivetrain:
     """Takes commands and moves nothing."""

@@ -70,7 +70,7 @@ def parts_table(
     # fmt: on
 
 
-class Vehicle(DonkeyVehicle):
+class Vehicle(DonkeyVehicle):  # type: ignore[misc]  # donkeycar has no types
     """donkeycar's vehicle, without two of its manners: a part that raises is a failure, and nothing grows for ever."""
 
     def __init__(self, table: list[Row], memory: dict[str, Any]) -> None:

@@ -82,7 +82,8 @@ class TFLitePolicy:
         tensor = (observation ^ 0x80).view(np.int8) if self.quantised else observation.astype(np.float32) / 255
         self._interpreter.set_tensor(self._input["index"], tensor[None])
         self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._output["index"])[0]
+        row: np.ndarray = self._interpreter.get_tensor(self._output["index"])[0]
+        return row
 
     def advantages(self, observation: np.ndarray) -> np.ndarray:
         """uint8 (size, size, stack) -> advantage of each action, float32 (actions,); their mean is about 0."""
@@ -90,4 +91,5 @@ class TFLitePolicy:
         if not self.quantised:
             return raw
         scale, zero_point = self._output["quantization"]
-        return ((raw.astype(np.float32) - zero_point) * scale).astype(np.float32)
+        advantages: np.ndarray = (raw.astype(np.float32) - zero_point) * scale
+        return advantages.astype(np.float32)

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
-from models.pictures import DARK, YELLOW
+from models.pictures import DARK, WHITE, YELLOW
 from sim_bridge.track import Track
 
-GREY, WHITE = (90, 90, 90), (230, 230, 230)
+GREY = (90, 90, 90)
 
 
 def track_from_above(track: Track, car_m: np.ndarray, size: int) -> np.ndarray:

@@ -16,7 +16,7 @@ from sim_bridge.bicycle import Bicycles
 from sim_bridge.camera import GroundCamera
 from sim_bridge.distributions import Scene, Table, draw_scene
 from sim_bridge.ground import Ground, paint
-from sim_bridge.track import Track, random_track
+from sim_bridge.track import CentreLine, Track, random_track
 
 _WINDOW = np.arange(-12, 13)  # centre-line points searched about the last nearest one: ± 0.6 m, twice the fastest step
 _NOISE = np.random.default_rng(0).standard_normal((256, 512)).astype(np.float32)
@@ -64,12 +64,12 @@ class Simulator:
         *,
         rgb: bool = False,
         first_car: int = 0,
-        centre_lines: Sequence[np.ndarray] = (),
+        centre_lines: Sequence[CentreLine] = (),
     ) -> None:
         """rgb: paint colours, for people and for donkeycar; luma alone is three times cheaper and all a policy sees.
         first_car: the number of the first car, so that a fleet can be simulated in several batches.
-        centre_lines: instead of random tracks, each (n, 2) metres; car i drives number i, and after the last the first.
-        All else is drawn as without them."""
+        centre_lines: instead of random tracks; car i drives number i, and after the last the first. All else is drawn
+        as without them."""
         self.spec = spec
         self.count = count
         self.worlds: list[World] = []
@@ -152,7 +152,7 @@ class Simulator:
         scene = draw_scene(self._table, rng)
         if self._centre_lines:
             line = self._centre_lines[(self._first_car + car) % len(self._centre_lines)]
-            track = Track(line, scene.road_width_m)
+            track = Track(line.points, scene.road_width_m)
         else:
             track = random_track(rng, scene.track_corners, scene.room_m, scene.tightest_radius_m, scene.road_width_m)
             track = track.starting_at(int(rng.integers(len(track.points))))
@@ -191,7 +191,10 @@ class Simulator:
         )
 
     def _locate(self) -> None:
-        """Find each car's nearest centre-line point, near its last one, and how far along the road that is."""
+        """Find each car's nearest centre-line point, near its last one, and how far along the road that is.
+
+        Near its last one only: where the road crosses itself or passes close by, a car stays on its own stretch.
+        """
         centre_m = self.centre_m()
         candidates = (self._nearest[:, None] + _WINDOW) % self._point_count[:, None]
         from_line_m = centre_m[:, None] - self._points[self._car[:, None], candidates]

@@ -13,10 +13,22 @@ CLEARANCE_M = 0.25  # floor between two stretches of road that pass each other
 
 
 @dataclass(frozen=True)
+class CentreLine:
+    """A closed line somebody laid, and what to call it.
+
+    points: float64 (n, 2), metres, evenly spaced by about POINT_SPACING_M, the last one joined to the first. It may
+    cross itself: the lines of both stretches then go on over each other, as tape laid along the whole course does.
+    """
+
+    name: str
+    points: np.ndarray
+
+
+@dataclass(frozen=True)
 class Track:
     """A closed centre line, driven in the order of its points, and the width of the road about it.
 
-    points: float64 (n, 2), metres, evenly spaced by about POINT_SPACING_M, the last one joined to the first.
+    points: as CentreLine's. A track drawn at random never crosses itself.
     """
 
     points: np.ndarray

@@ -70,14 +70,16 @@ class Cars(VecEnv):
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
         return [getattr(self._env, attr_name, None)] * self.num_envs
 
-    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        raise NotImplementedError
-
-    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:
-        raise NotImplementedError
-
     def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list[bool]:
         return [False] * self.num_envs
+
+    # VecEnv demands these two of every environment; DQN's training never calls them.
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        raise AssertionError("DQN sets no attribute of its environment")
+
+    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:
+        raise AssertionError("DQN calls no method of its environment's own")
 
 
 def dqn(options: dict[str, Any]) -> DQN:

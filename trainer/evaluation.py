@@ -5,7 +5,7 @@ radius, 1.0 to 1.5 m/s, 50 ms latency and servo lag, random start pose. Off the 
 the edge line. A track is finished when all its laps were driven without that.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from models.observation import FrameStack, shrink
 from sim_bridge.distributions import EVALUATION, Table
 from sim_bridge.pursuit import pure_pursuit
 from sim_bridge.simulator import Simulator
-from sim_bridge.track import Track
+from sim_bridge.track import CentreLine, Track
 
 SLOWEST_M_S = 0.5  # a car slower than this on average is given up
 
@@ -91,15 +91,19 @@ def drive_tracks(
     table: Table = EVALUATION,
     first_track: int = 0,
     paths: bool = False,
+    centre_lines: Sequence[CentreLine] = (),
     tick: Callable[[int], None] = lambda stopped: None,
 ) -> list[TrackResult]:
     """Drive `tracks` cars, each on a track of its own, for `laps` laps each; the same seed gives the same tracks.
 
+    centre_lines: instead of random tracks, in turn; rooms and cars stay those of the seed.
     paths: put into each result where the car went. tick is called after each step with the number of cars that have
     stopped, for progress bars.
     """
     spec, period_s = contract.observation, contract.observation.period_s
-    simulator = Simulator(tracks, table, (EVALUATION_WORLDS, seed), spec, first_car=first_track)
+    simulator = Simulator(
+        tracks, table, (EVALUATION_WORLDS, seed), spec, first_car=first_track, centre_lines=centre_lines
+    )
     commands = np.array([contract.actions.decode(action) for action in range(len(contract.actions))])
     stacks = [FrameStack(spec) for _ in range(tracks)]
     length_m = np.array([world.track.length_m for world in simulator.worlds])

@@ -1,8 +1,9 @@
 """`manage.py evaluate`: int8 and float on the same tracks, beside the driver that sees the track. No TensorFlow."""
 
-import json
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,26 @@ from rich.table import Table
 from models.agreement import Agreement, agreement
 from models.contract import Contract
 from models.decision import decide
-from models.folder import Model
+from models.folder import MODEL, Model
+from models.left_behind import leave_behind, now
 from models.runtime import TFLitePolicy
 from sim_bridge.simulator import Simulator
-from storage.files import write_folder
-from trainer.evaluation import Chooser, Summary, drive_tracks, summarise, teacher
-from trainer.film import EVERY, as_gif, film
+from sim_bridge.track import CentreLine, Track
+from trainer.evaluation import Chooser, Summary, TrackResult, drive_tracks, summarise, teacher
+from trainer.film import EVERY, film
 
+TRACKS, CARS_ON_EACH = 50, 5  # where nobody says how many: drawn tracks, or cars on each given one
 BATCH = 50  # tracks simulated at once: each holds a painted floor of about a megabyte
+LARGE_BATCH = 5  # of given tracks: a floor of up to 40 megabytes
+
+
+@dataclass(frozen=True)
+class OnTrack:
+    """How many of the cars on one given track finished it, by driver."""
+
+    length_m: float
+    cars: int
+    finished: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -34,20 +47,50 @@ class Evaluation:
     float32: Summary
     teacher: Summary
     int8_against_float: Agreement
+    by_track: dict[str, OnTrack]  # where tracks were given, by name
+    began: datetime = field(compare=False)
+    inference_ms: dict[str, float] = field(compare=False)  # int8's p50 and p99, decision included
+    centre_lines: Sequence[CentreLine] = field(compare=False)
 
     def as_json(self) -> dict[str, object]:
-        return asdict(self) | {name: getattr(self, name).as_json() for name in ("int8", "float32", "teacher")}
+        """What the same seed gives again on any machine of a kind; neither when it was nor how fast."""
+        return {
+            "model": self.model,
+            "laps": self.laps,
+            "seed": self.seed,
+            "int8": self.int8.as_json(),
+            "float32": self.float32.as_json(),
+            "teacher": self.teacher.as_json(),
+            "int8_against_float": asdict(self.int8_against_float),
+            "by_track": {name: asdict(one) for name, one in self.by_track.items()},
+        }
 
 
-def evaluate_model(model: Model, tracks: int, laps: int, seed: int, *, progress: bool) -> Evaluation:
-    """Drive `tracks` tracks `laps` times with each of the three. Raises ModelError without the float file."""
-    contract = model.contract
+def evaluate_model(
+    model: Model,
+    tracks: int | None,
+    laps: int,
+    seed: int,
+    *,
+    centre_lines: Sequence[CentreLine] = (),
+    progress: bool,
+) -> Evaluation:
+    """Drive each of `tracks` tracks `laps` times with each of the three. Raises ModelError without the float file.
+
+    tracks: TRACKS drawn at random where None. centre_lines: instead, `tracks` cars (CARS_ON_EACH) drive each of these.
+    """
+    began, contract = now(), model.contract
     reference = model.float_policy()
     chosen, by_reference = [], []  # on each frame of int8's drives: its action, and float's advantages
+    durations_ms = []
     decide_int8 = _greedy(model.policy, contract)
+    on_each = tracks or (CARS_ON_EACH if centre_lines else TRACKS)
+    cars_in_all = on_each * max(1, len(centre_lines))
 
     def int8(observations: np.ndarray, cars: np.ndarray, simulator: Simulator) -> np.ndarray:
+        started = time.perf_counter()
         actions = decide_int8(observations, cars, simulator)
+        durations_ms.append(1000 * (time.perf_counter() - started) / len(cars))
         chosen.extend(actions)
         by_reference.extend(reference.advantages(one) for one in observations)
         return actions
@@ -57,34 +100,60 @@ def evaluate_model(model: Model, tracks: int, laps: int, seed: int, *, progress:
         console=Console(stderr=True), disable=not progress,
     ) as bars:  # fmt: skip
 
-        def drive(name: str, choose: Chooser) -> Summary:
-            task = bars.add_task(name, total=tracks)
-            results = []
-            for first in range(0, tracks, BATCH):
-                results += drive_tracks(
-                    choose, contract, min(BATCH, tracks - first), laps, seed, first_track=first,
-                    tick=lambda stopped, first=first: bars.update(task, completed=first + stopped),
-                )  # fmt: skip
-            return summarise(results)
+        def drive(name: str, choose: Chooser) -> list[TrackResult]:
+            """On the first line all cars, then on the next; without lines each on a track of its own."""
+            task = bars.add_task(name, total=cars_in_all)
+            results: list[TrackResult] = []
+            for lines, batch in [([line], LARGE_BATCH) for line in centre_lines] or [([], BATCH)]:
+                for first in range(0, on_each, batch):
+                    done = len(results)
+                    results += drive_tracks(
+                        choose, contract, min(batch, on_each - first), laps, seed,
+                        first_track=first, centre_lines=lines,
+                        tick=lambda stopped, done=done: bars.update(task, completed=done + stopped),
+                    )  # fmt: skip
+            return results
 
-        summaries = [
-            drive("int8", int8),
-            drive("float", _greedy(reference, contract)),
-            drive("teacher", teacher(contract)),
-        ]
-    compared = agreement(np.array(chosen), np.stack(by_reference), contract.actions)
-    return Evaluation(str(model.folder), laps, seed, *summaries, compared)
+        drivers = {"int8": int8, "float": _greedy(reference, contract), "teacher": teacher(contract)}
+        results = {name: drive(name, choose) for name, choose in drivers.items()}
+    p50_ms, p99_ms = np.percentile(durations_ms, [50, 99])
+    return Evaluation(
+        model=str(model.folder),
+        laps=laps,
+        seed=seed,
+        int8=summarise(results["int8"]),
+        float32=summarise(results["float"]),
+        teacher=summarise(results["teacher"]),
+        int8_against_float=agreement(np.array(chosen), np.stack(by_reference), contract.actions),
+        by_track={
+            line.name: OnTrack(
+                length_m=round(Track(line.points, 1).length_m, 2),
+                cars=on_each,
+                finished={
+                    name: sum(one.finished for one in driven[place * on_each : (place + 1) * on_each])
+                    for name, driven in results.items()
+                },
+            )
+            for place, line in enumerate(centre_lines)
+        },
+        began=began,
+        inference_ms={"p50": round(float(p50_ms), 3), "p99": round(float(p99_ms), 3)},
+        centre_lines=centre_lines,
+    )
 
 
-def leave_behind(model: Model, evaluation: Evaluation, drives: Path) -> Path:
-    """In a folder of its own in drives: summary.json, as `--json` prints it, and drive.gif, int8's first seconds on the
-    first track. Returns the folder. Raises StorageError."""
-    folder = drives / time.strftime("%Y-%m-%d-%H%M%S-evaluate")
-    frames = film(_greedy(model.policy, model.contract), model.contract, evaluation.seed)
-    with write_folder(folder) as staging:
-        (staging / "summary.json").write_text(json.dumps(evaluation.as_json(), indent=2) + "\n", encoding="utf-8")
-        (staging / "drive.gif").write_bytes(as_gif(frames, EVERY * model.contract.observation.period_s))
-    return folder
+def leave_evaluation(model: Model, evaluation: Evaluation, drives: Path) -> Path:
+    """In a folder of its own in drives: a film of int8's first seconds on the first track, and the summary: what
+    `--json` prints, and when, by which command, how fast. Returns the folder. Raises StorageError."""
+    choose, contract = _greedy(model.policy, model.contract), model.contract
+    pictures = film(choose, contract, evaluation.seed, evaluation.centre_lines)
+    summary = {
+        "model_sha256": model.manifest.files[MODEL].sha256,
+        **evaluation.as_json(),
+        "inference_ms": evaluation.inference_ms,
+    }
+    period_s = EVERY * contract.observation.period_s
+    return leave_behind(drives, "evaluate", evaluation.began, summary, pictures, period_s)
 
 
 def _greedy(policy: TFLitePolicy, contract: Contract) -> Chooser:
@@ -104,10 +173,14 @@ def _greedy(policy: TFLitePolicy, contract: Contract) -> Chooser:
 
 def table(evaluation: Evaluation) -> None:
     """Print the evaluation for people."""
-    tracks = evaluation.int8.tracks
-    grid = Table(
-        title=f"{evaluation.model}: {tracks} unseen tracks, {evaluation.laps} laps each, seed {evaluation.seed}"
+    tracks, given = evaluation.int8.tracks, evaluation.by_track
+    what = (
+        f"{len(given)} given track{'s' if len(given) > 1 else ''}, {tracks} cars"
+        if given
+        else f"{tracks} unseen tracks"
     )
+    laps = f"{evaluation.laps} lap{'s' if evaluation.laps > 1 else ''}"
+    grid = Table(title=f"{evaluation.model}: {what}, {laps} each, seed {evaluation.seed}")
     for heading in ("driver", "finished", "left the road", "mean from centre", "worst", "lap time"):
         grid.add_column(heading, justify="left" if heading == "driver" else "right")
     for name, summary in (
@@ -125,5 +198,16 @@ def table(evaluation: Evaluation) -> None:
         )
     console = Console()
     console.print(grid)
+    if given:
+        console.print(_by_track(given))
     console.print(f"int8 against float: {evaluation.int8_against_float}", soft_wrap=True)
     console.print("teacher: pure pursuit that sees the track, held to the same actions", style="dim", soft_wrap=True)
+
+
+def _by_track(given: dict[str, OnTrack]) -> Table:
+    grid = Table(title="finished, of all cars on that track")
+    for heading in ("track", "length", "int8", "float", "teacher"):
+        grid.add_column(heading, justify="left" if heading == "track" else "right")
+    for name, one in given.items():
+        grid.add_row(name, f"{one.length_m:.1f} m", *(f"{done} of {one.cars}" for done in one.finished.values()))
+    return grid

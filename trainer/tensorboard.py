@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from models.left_behind import as_gif
 from storage.files import StorageError
 from trainer.ddqn import VALIDATION_SEED, Learner, Progress
-from trainer.film import EVERY, as_gif, film
+from trainer.film import EVERY, film
 
 FOLDER = "tensorboard"
 

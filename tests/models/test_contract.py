@@ -58,6 +58,31 @@ def test_the_digest_names_the_contract() -> None:
     assert Contract().digest == "c4665073f5178daec5d8e0a528fb694837c14e94c8f3332687edf069ac0f7de0"
 
 
+@st.composite
+def specs(draw) -> ObservationSpec:
+    height = draw(st.integers(24, 480))
+    return ObservationSpec(
+        frame_width=draw(st.integers(32, 640)),
+        frame_height=height,
+        crop_top=draw(st.integers(0, height - 1)),
+        size=draw(st.integers(16, 256)),
+        stack=draw(st.integers(1, 8)),
+        period_s=draw(st.floats(0.001, 1)),
+    )
+
+
+@given(specs(), tables(), specs(), tables())
+def test_a_contract_travels_as_json_and_only_equal_ones_share_a_digest(
+    spec: ObservationSpec, table: ActionTable, other_spec: ObservationSpec, other_table: ActionTable
+) -> None:
+    contract = Contract(observation=spec, actions=table)
+    again = Contract.model_validate_json(contract.model_dump_json())
+    assert again == contract
+    assert again.digest == contract.digest
+    other = Contract(observation=other_spec, actions=other_table)
+    assert (other.digest == contract.digest) == (other == contract)
+
+
 def test_a_crop_that_leaves_nothing_is_refused() -> None:
     with pytest.raises(ValidationError, match="leaves nothing"):
         ObservationSpec(crop_top=120)

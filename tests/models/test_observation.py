@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from models.contract import Contract
@@ -70,6 +71,27 @@ def test_the_stack_holds_the_last_views_newest_last() -> None:
     assert observation[0, 0].tolist() == [2, 3, 4, 5]
     stack.clear()
     assert stack.push(views[3])[0, 0].tolist() == [3, 3, 3, 3]
+
+
+@given(st.lists(st.integers(0, 255), min_size=1, max_size=12), st.integers(1, 8))
+def test_a_stack_is_the_last_views_and_before_them_the_first(levels: list[int], size: int) -> None:
+    spec = SPEC.model_copy(update={"stack": size})
+    stack = FrameStack(spec)
+    for level in levels:
+        observation = stack.push(np.full((64, 64), level, np.uint8))
+    assert observation.shape == (64, 64, size)
+    assert observation[5, 7].tolist() == ([levels[0]] * size + levels)[-size:]
+
+
+@given(st.lists(st.integers(0, 120), min_size=1, max_size=40))
+def test_observations_are_a_period_apart_however_the_frames_come(steps_ms: list[int]) -> None:
+    observer, frame, now_ms, taken_ms = Observer(SPEC), np.zeros((120, 160), np.uint8), 0, []
+    for step_ms in steps_ms:
+        now_ms += step_ms
+        waited = not taken_ms or now_ms - taken_ms[-1] >= 45  # a camera's frames come a little early as often as late
+        assert (observer.see(frame, now_ms * 1_000_000) is not None) == waited
+        if waited:
+            taken_ms.append(now_ms)
 
 
 def test_an_observation_is_not_changed_by_later_frames() -> None:

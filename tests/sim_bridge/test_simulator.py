@@ -11,6 +11,8 @@ from settings import PROJECT
 from sim_bridge.distributions import EVALUATION, TRAINING, WIDE, Always, Scene, draw_scene
 from sim_bridge.pursuit import pure_pursuit
 from sim_bridge.simulator import Simulator
+from sim_bridge.track import CentreLine, resample
+from tests.sim_bridge.test_track_file import eight
 
 SPEC = Contract().observation
 
@@ -110,6 +112,30 @@ def test_laps_progress_and_distance_are_those_of_the_road() -> None:
     for car, world in enumerate(simulator.worlds):
         assert state.laps[car] == int(state.driven_m[car] / world.track.length_m)
         assert state.laps[car] >= 1
+
+
+EIGHT = CentreLine("eight", resample(eight(2000, start=0.5), 340))  # crosses itself in (0, 0), halfway round
+
+
+def test_where_the_road_crosses_itself_laps_are_counted_along_it() -> None:
+    """Each car keeps to its own stretch: no leap to the other one, and a lap is both loops."""
+    simulator = Simulator(6, EVALUATION, 2, SPEC, centre_lines=[EIGHT])
+    for _ in range(1000):
+        state = simulator.step(pure_pursuit(simulator), np.full(6, 0.2))
+        assert np.abs(state.progress_m).max() < 0.12  # 1.5 m/s for 0.05 s, and the inside of a bend
+        assert not state.off_road.any()
+    assert (state.laps == (state.driven_m / simulator.worlds[0].track.length_m).astype(int)).all()
+    assert state.laps.min() >= 2
+
+
+def test_who_turns_off_at_a_crossing_has_left_the_road() -> None:
+    simulator = Simulator(1, EVALUATION, 2, SPEC, centre_lines=[EIGHT])
+    while np.linalg.norm(simulator.centre_m()[0]) > 0.1:
+        simulator.step(pure_pursuit(simulator), np.array([0.2]))
+    turned_off = False
+    for _ in range(40):
+        turned_off |= bool(simulator.step(np.array([1.0]), np.array([0.2])).off_road[0])
+    assert turned_off
 
 
 def test_left_of_the_centre_is_positive() -> None:
