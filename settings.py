@@ -40,10 +40,34 @@ class DriveSettings(_Section):
     ] = 0.2
 
 
+class CameraSettings(_Section):
+    """[camera]: the real camera, on a ribbon cable or USB."""
+
+    rate_hz: Annotated[
+        float,
+        Field(
+            ge=5,
+            le=200,
+            description="frames a second, at most: the field of view comes first; the rate is a multiple of the policy's",
+        ),
+    ] = 60.0
+    exposure_ms: Annotated[float, Field(ge=0, le=100, description="0: automatic")] = 0.0
+    gain: Annotated[float, Field(ge=0, le=64, description="of the sensor; 0: automatic")] = 0.0
+    flip_horizontal: Annotated[bool, Field(description="mirror the picture left to right")] = False
+    flip_vertical: Annotated[
+        bool, Field(description="turn it top to bottom; both flips together for a camera mounted upside down")
+    ] = False
+
+
 class Settings(_Section):
     """The whole of settings.toml."""
 
+    hardware: Annotated[
+        Literal["auto", "pi", "sim"],
+        Field(description="real camera and servos, or the simulated car; auto: real on a Raspberry Pi"),
+    ] = "auto"
     drive: DriveSettings = DriveSettings()
+    camera: CameraSettings = CameraSettings()
 
 
 def load_settings(car: Path) -> Settings:
