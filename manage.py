@@ -52,25 +52,32 @@ def drive(
     realtime: Annotated[bool, typer.Option(help="At 20 frames a second, or as fast as it goes.")] = True,
     picture: Annotated[Path | None, typer.Option(metavar="PNG", help="Leave a picture of the drive there.")] = None,
     camera: Annotated[
-        str, typer.Option(metavar="sim|tub:PATH", help="The simulated car's, or a recording: nothing moves then.")
-    ] = "sim",
+        str | None,
+        typer.Option(
+            metavar="pi|usb[:N]|sim|tub:PATH",
+            help="The Pi's, a USB camera, the simulated car's, or a recording: nothing moves then. Default: pi on a "
+            "Raspberry Pi, sim elsewhere.",
+        ),
+    ] = None,
+    simulated: Annotated[bool, typer.Option("--sim", help="Simulate camera and servos, on a Pi too.")] = False,
     car: CarOption = PROJECT / "mycar",
 ) -> None:
-    """Drive: the policy at the wheel of the simulated car, or shown a recording; live."""
-    from car.drive import choose_model, drive_footage, drive_simulated  # noqa: PLC0415
+    """Drive: the policy at the wheel of the real car on a Raspberry Pi, of the simulated one elsewhere; live."""
+    from car.drive import choose_model, drive_footage, drive_real, drive_simulated  # noqa: PLC0415
+    from car.hardware import choose_camera, hardware  # noqa: PLC0415
     from settings import load_settings  # noqa: PLC0415
 
-    kind, _, tub = camera.partition(":")
-    if kind == "tub" and tub:
-        if laps is not None or picture is not None:
-            raise UserError("--laps and --picture need the simulated car; leave them out, or --camera")
-        drive_footage(choose_model(car, model), load_settings(car), Path(tub).expanduser(), realtime=realtime)
-    elif camera == "sim":
-        drive_simulated(
-            choose_model(car, model), load_settings(car), seed=seed, laps=laps, realtime=realtime, picture=picture
-        )
+    settings = load_settings(car)
+    kind = hardware(settings)
+    chosen = choose_camera(camera, kind, sim=simulated)
+    if chosen.kind != "sim" and (laps is not None or picture is not None):
+        raise UserError("--laps and --picture need the simulated car; leave them out, or type --sim")
+    if chosen.kind == "tub":
+        drive_footage(choose_model(car, model), settings, chosen.tub, realtime=realtime)
+    elif chosen.kind == "sim":
+        drive_simulated(choose_model(car, model), settings, seed=seed, laps=laps, realtime=realtime, picture=picture)
     else:
-        raise UserError(f"there is no camera {camera!r}; there are sim and tub:PATH")
+        drive_real(choose_model(car, model), settings, chosen, kind)
 
 
 @app.command()

@@ -48,7 +48,7 @@ class CameraSettings(_Section):
         Field(
             ge=5,
             le=200,
-            description="frames a second, at most: the field of view comes first; the rate is a multiple of the policy's",
+            description="frames a second, at most; the field of view comes first, and the control rate divides it",
         ),
     ] = 60.0
     exposure_ms: Annotated[float, Field(ge=0, le=100, description="0: automatic")] = 0.0

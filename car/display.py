@@ -83,7 +83,8 @@ class Display:
         first, self._shown = self._shown == 0.0, now
         command = f"steering {steering:+.2f}  throttle {throttle:+.2f}" + (f"  ({reason})" if reason else "")
         if self._pictures:
-            picture = cv2.resize(draw_steering(frame, steering), (COLUMNS, 2 * ROWS), interpolation=cv2.INTER_AREA)
+            colours = frame if frame.ndim == 3 else cv2.cvtColor(frame, cv2.COLOR_GRAY2RGB)
+            picture = cv2.resize(draw_steering(colours, steering), (COLUMNS, 2 * ROWS), interpolation=cv2.INTER_AREA)
             second = self._place.second_picture(2 * ROWS)
             if second is not None:
                 picture = np.hstack([picture, np.zeros((2 * ROWS, 2, 3), np.uint8), second])

@@ -4,14 +4,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from car.camera import RealPlace
 from car.display import Display, Place
 from car.driver_mode import DriverMode
 from car.governor import Governor, Limits
+from car.hardware import CameraChoice, Hardware
+from car.pi_camera import PiCamera
 from car.policy import Policy
 from car.preprocessing import Preprocessing
 from car.simulated import SimulatedCamera, SimulatedCar, SimulatedDrivetrain
 from car.snapshots import Snapshots
 from car.tub_camera import NoDrivetrain, TubCamera
+from car.usb_camera import UsbCamera
 from car.vehicle import Part, Vehicle, parts_table
 from errors import UserError
 from models.folder import Model, load_model
@@ -64,10 +68,25 @@ def drive_footage(model: Model, settings: Settings, tub: Path, *, realtime: bool
     vehicle.drive()
 
 
+def drive_real(model: Model, settings: Settings, chosen: CameraChoice, kind: Hardware) -> None:
+    """Drive with a real camera until Ctrl-C. kind: pi, with servos; sim, where a real camera moves nothing.
+
+    Raises UserError where the camera is missing or a part fails: a real car never falls back to a simulated one.
+    """
+    if kind == "pi":
+        raise UserError('this program has no servos yet; type drive --sim, or set hardware = "sim" in settings.toml')
+    spec = model.contract.observation
+    camera = PiCamera(spec, settings.camera) if chosen.kind == "pi" else UsbCamera(spec, settings.camera, chosen.device)
+    for sentence in camera.granted.differs:
+        print(f"the camera: {sentence}", flush=True)
+    place = RealPlace("CAMERA, NOTHING MOVES", camera.granted)
+    _vehicle(model, settings, camera, NoDrivetrain(camera.clock_ns), place, realtime=True).drive()
+
+
 def _vehicle(
     model: Model,
     settings: Settings,
-    camera: SimulatedCamera | TubCamera,
+    camera: SimulatedCamera | TubCamera | PiCamera | UsbCamera,
     drivetrain: Part,
     place: Place,
     *,

@@ -27,6 +27,8 @@ FULL_RANGE = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255).astype(
 class PiCamera:
     """Blocks until there is a frame newer than the last. The camera's thread and buffers are Picamera2's."""
 
+    clock_ns = staticmethod(time.monotonic_ns)  # what its frames are stamped with
+
     def __init__(self, spec: ObservationSpec, settings: CameraSettings) -> None:
         """Opens the camera and waits for its first frame. Raises CameraError, with the remedy, where there is none."""
         picamera2, libcamera = _import()

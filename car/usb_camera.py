@@ -22,11 +22,14 @@ FLIPS = {(True, False): 1, (False, True): 0, (True, True): -1}  # horizontal, ve
 
 def open_device(number: int) -> Any:
     """/dev/videoN as OpenCV opens it."""
+    cv2.setLogLevel(0)  # what it complains of on stderr, our errors say
     return cv2.VideoCapture(number, cv2.CAP_V4L2)
 
 
 class UsbCamera:
     """Blocks until there is a frame newer than the last."""
+
+    clock_ns = staticmethod(time.monotonic_ns)  # what its frames are stamped with
 
     def __init__(
         self,
@@ -49,7 +52,7 @@ class UsbCamera:
         self.granted = self._configure(settings)
         self.overruns = 0  # frames that the loop was too late for
         self._news = threading.Condition()
-        self._newest: tuple[NDArray[np.uint8], int, int] | None = None  # BGR or grey, t_capture_ns, number of the frame
+        self._newest: tuple[NDArray[Any], int, int] | None = None  # BGR or grey, t_capture_ns, number of the frame
         self._failure: str | None = None
         self._given = -1
         self._closing = False
@@ -119,13 +122,16 @@ class UsbCamera:
                 raise CameraError(f"{self._name} gave no new frame for {self._limit_s:g} s; plug it in anew")
             if self._newest is None or self._newest[2] <= self._given:
                 raise CameraError(str(self._failure))
+            picture: NDArray[Any]
             picture, t_capture_ns, sequence = self._newest
         self.overruns += sequence - self._given - 1
         self._given = sequence
         if picture.ndim == 3:
             picture = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-        frame = cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA)
-        return (frame if self._flip is None else cv2.flip(frame, self._flip)), t_capture_ns, sequence
+        picture = cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA)
+        if self._flip is not None:
+            picture = cv2.flip(picture, self._flip)
+        return np.asarray(picture, np.uint8), t_capture_ns, sequence
 
     def _has_news(self) -> bool:
         return self._failure is not None or (self._newest is not None and self._newest[2] > self._given)
