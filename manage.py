@@ -125,6 +125,28 @@ def evaluate(
         print(f"a film and a summary of it are in {left}")
 
 
+@app.command()
+def doctor(
+    camera: Annotated[
+        str | None, typer.Option(metavar="pi|usb[:N]|sim", help="Which camera to look at. Default: as drive's.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the lines.")] = False,
+    car: CarOption = PROJECT / "mycar",
+) -> None:
+    """Is everything there that a drive needs? A line for each thing, and what to do. Exits with 1 where one fails."""
+    from car.doctor import report  # noqa: PLC0415
+
+    lines = report.examine(car, camera)
+    if as_json:
+        print(json.dumps(report.as_json(lines)))
+    else:
+        from rich.console import Console  # noqa: PLC0415
+
+        report.print_lines(lines, Console())
+    if report.worst(lines) == "fail":
+        raise typer.Exit(1)
+
+
 @sim.command("look")
 def sim_look(
     table: Annotated[str, typer.Option(help="Which distributions: training, evaluation or wide.")] = "training",

@@ -41,8 +41,10 @@ def choose_camera(typed: str | None, kind: Hardware, *, sim: bool) -> CameraChoi
             raise UserError(f"--sim simulates the camera, too; leave out --camera {typed}, or --sim")
         return CameraChoice("sim")
     name, colon, rest = (typed or kind).partition(":")
-    if name in ("pi", "sim") and not colon:
-        return CameraChoice(name)
+    if name == "pi" and not colon:
+        return CameraChoice("pi")
+    if name == "sim" and not colon:
+        return CameraChoice("sim")
     if name == "usb" and (not colon or rest.isdecimal()):
         return CameraChoice("usb", device=int(rest or 0))
     if name == "tub" and rest:
