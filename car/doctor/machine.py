@@ -100,7 +100,7 @@ def _throttling_flags(root: Path) -> int | None:
 
 
 def temperature(root: Path) -> Line:
-    """Of the processor, by the kernel. Only where it tells."""
+    """Of the processor, by the kernel. Every Pi tells."""
     celsius = int((root / "sys/class/thermal/thermal_zone0/temp").read_text()) / 1000
     if celsius >= HOT_C:
         return Line("temperature", "warn", f"{celsius:.0f} °C", "give it a cooler or air: it slows down at 80 °C")

@@ -51,10 +51,8 @@ def examine(car: Path, typed_camera: str | None = None, root: Path = Path("/")) 
         memory(root),
         load(root),
     ]
-    if (root / "sys/class/thermal/thermal_zone0/temp").exists():
-        lines.append(temperature(root))
     if device_tree_model(root).startswith("Raspberry Pi"):
-        lines.append(power(root))
+        lines += [temperature(root), power(root)]
     return lines
 
 
