@@ -60,10 +60,10 @@ def parts_table(
             when="pilot/due"),
         Row(driver_mode, ("user/mode", "user/steering", "user/throttle", "pilot/steering", "pilot/throttle"),
             ("wanted/steering", "wanted/throttle")),
-        Row(governor, ("wanted/steering", "wanted/throttle", "cam/t_capture_ns"),
+        Row(governor, ("wanted/steering", "wanted/throttle", "cam/t_capture_ns", "user/armed", "user/stop"),
             ("steering", "throttle", "governor/reason")),
-        Row(drivetrain, ("steering", "throttle"),
-            ("drivetrain/t_command_ns",)),
+        Row(drivetrain, ("steering", "throttle", "cam/t_capture_ns", "user/armed", "user/stop"),
+            ("drivetrain/t_command_ns", "guardian/state", "guardian/reason")),
         Row(display, ("cam/image_array", "cam/t_capture_ns", "drivetrain/t_command_ns", "steering", "throttle",
                       "governor/reason", "pilot/advantages")),
     ]
