@@ -8,6 +8,6 @@
     client.py      the other end of the socket
     keeper.py      starts a guardian where none is supervised, and starts it again when it dies
 
-The process imports nothing heavy: no NumPy, no OpenCV, no donkeycar, so that a new one is there within the time in which
-the motor must be neutral (docs/safety.md, 18).
+The process imports nothing heavy: no NumPy, no OpenCV, no donkeycar, so that a new one is there within the time in
+which the motor must be neutral (docs/safety.md, 18).
 """
