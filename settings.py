@@ -35,8 +35,11 @@ class DriveSettings(_Section):
     throttle_multiplier: Annotated[
         float, Field(ge=0, le=2, description="times the policy's throttle, before the cap")
     ] = 1.0
+    throttle_slew_per_s: Annotated[
+        float, Field(gt=0, le=100, description="how fast the throttle may grow; letting go is never slowed")
+    ] = 4.0
     oldest_frame_s: Annotated[
-        float, Field(gt=0, le=0.25, description="a frame older than this when its command leaves stops the car")
+        float, Field(gt=0, le=0.2, description="a frame older than this stops the car, in drive and in the guardian")
     ] = 0.2
 
 

@@ -98,11 +98,11 @@ def _vehicle(
         preprocessing=Preprocessing(spec),
         policy=Policy(model.policy, model.contract),
         driver_mode=DriverMode(drive.throttle_multiplier),
-        governor=Governor(Limits(drive.throttle_cap, drive.oldest_frame_s), camera.clock_ns),
+        governor=Governor(Limits(drive.throttle_cap, drive.oldest_frame_s, drive.throttle_slew_per_s), camera.clock_ns),
         drivetrain=drivetrain,
         display=Display(place, camera, model.contract.actions, pictures=realtime and sys.stdout.isatty()),
     )
-    return Vehicle(table, {"user/mode": drive.mode})
+    return Vehicle(table, {"user/mode": drive.mode, "user/armed": True, "user/stop": False})
 
 
 class _EndsWhen:

@@ -7,8 +7,9 @@ parts return at once.
 import contextlib
 import io
 import os
-import sys
+import signal
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, Protocol
 
 os.environ.setdefault("LOGLEVEL", "WARNING")  # donkeycar sets up logging when it is imported ...
@@ -16,6 +17,9 @@ with contextlib.redirect_stdout(io.StringIO()):  # ... and prints a banner
     from donkeycar.vehicle import Vehicle as DonkeyVehicle
 
 from errors import UserError
+
+
+ASK_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class PartFailed(UserError):
@@ -60,10 +64,10 @@ def parts_table(
             when="pilot/due"),
         Row(driver_mode, ("user/mode", "user/steering", "user/throttle", "pilot/steering", "pilot/throttle"),
             ("wanted/steering", "wanted/throttle")),
-        Row(governor, ("wanted/steering", "wanted/throttle", "cam/t_capture_ns"),
+        Row(governor, ("wanted/steering", "wanted/throttle", "cam/t_capture_ns", "user/armed", "user/stop"),
             ("steering", "throttle", "governor/reason")),
-        Row(drivetrain, ("steering", "throttle"),
-            ("drivetrain/t_command_ns",)),
+        Row(drivetrain, ("steering", "throttle", "cam/t_capture_ns", "user/armed", "user/stop"),
+            ("drivetrain/t_command_ns", "guardian/state", "guardian/reason")),
         Row(display, ("cam/image_array", "cam/t_capture_ns", "drivetrain/t_command_ns", "steering", "throttle",
                       "governor/reason", "pilot/advantages")),
     ]
@@ -87,12 +91,48 @@ class Vehicle(DonkeyVehicle):
 
         Raises PartFailed, from the part's own exception.
         """
-        self.start(rate_hz=sys.maxsize)  # the camera sets the pace
+        asked = {number: signal.signal(number, self._asked_to_end) for number in ASK_TO_END}
+        try:
+            self._loop()
+        finally:
+            for number, handler in asked.items():
+                signal.signal(number, handler)
         if self.failure:
             cause = (
                 f"{type(self.failure).__name__}: {self.failure}" if str(self.failure) else type(self.failure).__name__
             )
             raise PartFailed(f"{self.profiler.running} failed while driving: {cause}") from self.failure
+
+    def _loop(self) -> None:
+        """donkeycar's start(), but for its sleep by the wall clock: when that is set back, the car drives on blindly.
+        Here the camera sets the pace."""
+        try:
+            self.on = True
+            for entry in self.parts:
+                if thread := entry.get("thread"):
+                    thread.start()
+            while self.on:
+                self.update_parts()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """End all parts; the car stands before the first of them takes its time."""
+        self._neutral()
+        super().stop()
+
+    def _neutral(self) -> None:
+        """Whoever holds the wires lets go of them now: a part with a method of that name."""
+        for entry in self.parts:
+            if neutral := getattr(entry["part"], "neutral", None):
+                neutral()
+
+    def _asked_to_end(self, number: int, _frame: FrameType | None) -> None:
+        """Ctrl-C, a supervisor's SIGTERM, or the SIGHUP of a terminal that went away: neutral first, then the rest."""
+        self._neutral()
+        raise KeyboardInterrupt
 
     def update_parts(self) -> None:
         """One round of the table. donkeycar's start() would print a part's exception and return as if all were well."""
