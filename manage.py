@@ -199,6 +199,35 @@ def bench_learner_command(
     report(lambda tick: bench_learner(rounds, updates, frames, tick), print_table, as_json=as_json)
 
 
+@bench.command("loop")
+def bench_loop_command(
+    frames: Annotated[int, typer.Option(min=40, help="Camera frames, at 40 a second.")] = 2000,
+    tub: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="A recording's frames. Default: the simulated car's.")
+    ] = None,
+    linear: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A .tflite of donkeycar's linear model. Default: made here.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Milliseconds from a frame to the pulse in the simulated chip, stage by stage, beside donkeycar's own parts."""
+    from car.bench_loop import bench_loop, print_table  # noqa: PLC0415
+    from sim_bridge.rounds import machine, report  # noqa: PLC0415
+
+    linear, where = linear or _donkey_linear(), str(machine(os.sched_getaffinity(0)))
+    report(lambda tick: bench_loop(frames, tub, linear, where, tick), print_table, as_json=as_json)
+
+
+def _donkey_linear() -> Path | None:
+    """The linear model of donkeycar's, made once where TensorFlow is installed; None where it is not."""
+    file = PROJECT / ".peers" / "donkey_linear.tflite"
+    if not file.exists() and importlib.util.find_spec("tensorflow") is not None:
+        import subprocess  # noqa: PLC0415
+
+        subprocess.run([sys.executable, "-m", "trainer.donkey_linear", file], cwd=PROJECT, check=True)
+    return file if file.exists() else None
+
+
 def _options_of(model: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A decorator: the command gets an option for each field of a pydantic model, and receives them as **fields."""
 

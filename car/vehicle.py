@@ -18,7 +18,6 @@ with contextlib.redirect_stdout(io.StringIO()):  # ... and prints a banner
 
 from errors import UserError
 
-
 ASK_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
