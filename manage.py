@@ -15,7 +15,7 @@ import importlib.util
 import inspect
 import json
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 try:
     import typer
@@ -54,20 +54,40 @@ def drive(
     camera: Annotated[
         str, typer.Option(metavar="sim|tub:PATH", help="The simulated car's, or a recording: nothing moves then.")
     ] = "sim",
+    drivetrain: Annotated[
+        Literal["sim", "simchip", "pca9685"],
+        typer.Option(
+            help="The simulated car's; a simulated servo board, behind the guardian; or the real one, likewise."
+        ),
+    ] = "sim",
+    armed: Annotated[
+        bool, typer.Option("--armed", help="Arm at the start, with nobody asked: the motor may turn. Wheels up!")
+    ] = False,
     car: CarOption = PROJECT / "mycar",
 ) -> None:
     """Drive: the policy at the wheel of the simulated car, or shown a recording; live."""
-    from car.drive import choose_model, drive_footage, drive_simulated  # noqa: PLC0415
+    from car.drive import Wires, choose_model, drive_footage, drive_simulated  # noqa: PLC0415
     from settings import load_settings  # noqa: PLC0415
 
+    if armed and drivetrain == "sim":
+        raise UserError("--armed is for a drivetrain behind the guardian; add --drivetrain simchip or pca9685")
+    wires = None if drivetrain == "sim" else Wires(drivetrain, car, armed)
     kind, _, tub = camera.partition(":")
     if kind == "tub" and tub:
         if laps is not None or picture is not None:
             raise UserError("--laps and --picture need the simulated car; leave them out, or --camera")
-        drive_footage(choose_model(car, model), load_settings(car), Path(tub).expanduser(), realtime=realtime)
+        drive_footage(
+            choose_model(car, model), load_settings(car), Path(tub).expanduser(), realtime=realtime, wires=wires
+        )
     elif camera == "sim":
         drive_simulated(
-            choose_model(car, model), load_settings(car), seed=seed, laps=laps, realtime=realtime, picture=picture
+            choose_model(car, model),
+            load_settings(car),
+            seed=seed,
+            laps=laps,
+            realtime=realtime,
+            picture=picture,
+            wires=wires,
         )
     else:
         raise UserError(f"there is no camera {camera!r}; there are sim and tub:PATH")
