@@ -15,7 +15,7 @@ import importlib.util
 import inspect
 import json
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 try:
     import typer
@@ -59,25 +59,47 @@ def drive(
             "Raspberry Pi, sim elsewhere.",
         ),
     ] = None,
+    drivetrain: Annotated[
+        Literal["sim", "simchip", "pca9685"] | None,
+        typer.Option(
+            help="The simulated car's; a simulated servo board, behind the guardian; or the real one, likewise. "
+            "Default: pca9685 with a real camera on a Raspberry Pi, else sim."
+        ),
+    ] = None,
     simulated: Annotated[bool, typer.Option("--sim", help="Simulate camera and servos, on a Pi too.")] = False,
+    armed: Annotated[
+        bool, typer.Option("--armed", help="Arm at the start, with nobody asked: the motor may turn. Wheels up!")
+    ] = False,
     car: CarOption = PROJECT / "mycar",
 ) -> None:
     """Drive: the policy at the wheel of the real car on a Raspberry Pi, of the simulated one elsewhere; live."""
-    from car.drive import choose_model, drive_footage, drive_real, drive_simulated  # noqa: PLC0415
-    from car.hardware import choose_camera, hardware  # noqa: PLC0415
+    from car.drive import Wires, choose_model, drive_footage, drive_real, drive_simulated  # noqa: PLC0415
+    from car.hardware import choose_camera, choose_drivetrain, hardware  # noqa: PLC0415
     from settings import load_settings  # noqa: PLC0415
 
     settings = load_settings(car)
     kind = hardware(settings)
     chosen = choose_camera(camera, kind, sim=simulated)
+    chip = choose_drivetrain(drivetrain, chosen, kind, sim=simulated)
     if chosen.kind != "sim" and (laps is not None or picture is not None):
         raise UserError("--laps and --picture need the simulated car; leave them out, or type --sim")
+    if armed and chip == "sim":
+        raise UserError("--armed is for a drivetrain behind the guardian; add --drivetrain simchip or pca9685")
+    wires = None if chip == "sim" else Wires(chip, car, armed)
     if chosen.kind == "tub":
-        drive_footage(choose_model(car, model), settings, chosen.tub, realtime=realtime)
+        drive_footage(choose_model(car, model), settings, chosen.tub, realtime=realtime, wires=wires)
     elif chosen.kind == "sim":
-        drive_simulated(choose_model(car, model), settings, seed=seed, laps=laps, realtime=realtime, picture=picture)
+        drive_simulated(
+            choose_model(car, model),
+            settings,
+            seed=seed,
+            laps=laps,
+            realtime=realtime,
+            picture=picture,
+            wires=wires,
+        )
     else:
-        drive_real(choose_model(car, model), settings, chosen, kind)
+        drive_real(choose_model(car, model), settings, chosen, wires=wires)
 
 
 @app.command()
@@ -201,7 +223,7 @@ def bench_learner_command(
 
 @bench.command("loop")
 def bench_loop_command(
-    frames: Annotated[int, typer.Option(min=40, help="Camera frames, at 40 a second.")] = 2000,
+    frames: Annotated[int, typer.Option(min=200, help="Camera frames, at 40 a second.")] = 2000,
     tub: Annotated[
         Path | None, typer.Option(metavar="PATH", help="A recording's frames. Default: the simulated car's.")
     ] = None,
@@ -224,7 +246,10 @@ def _donkey_linear() -> Path | None:
     if not file.exists() and importlib.util.find_spec("tensorflow") is not None:
         import subprocess  # noqa: PLC0415
 
-        subprocess.run([sys.executable, "-m", "trainer.donkey_linear", file], cwd=PROJECT, check=True)
+        make = [sys.executable, "-m", "trainer.donkey_linear", file]
+        made = subprocess.run(make, cwd=PROJECT, capture_output=True, text=True, check=False)  # noqa: S603, our own
+        if made.returncode:
+            raise UserError(f"donkeycar's linear model could not be made: {made.stderr.strip().splitlines()[-1]}")
     return file if file.exists() else None
 
 

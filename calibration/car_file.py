@@ -27,6 +27,13 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+def _between(low: str, low_us: float, middle: str, middle_us: float, high: str, high_us: float) -> None:
+    if (low_us - middle_us) * (high_us - middle_us) >= 0:
+        raise ValueError(f"{middle} {middle_us:g} is not between {low} {low_us:g} and {high} {high_us:g}")
+    if min(abs(low_us - middle_us), abs(high_us - middle_us)) < LEAST_SPAN_US:
+        raise ValueError(f"{middle} {middle_us:g} is within {LEAST_SPAN_US:g} us of an end")
+
+
 class ChipCalibration(_Section):
     """[chip]: the PCA9685."""
 
@@ -88,13 +95,6 @@ class CarCalibration(_Section):
         if self.steering.channel == self.throttle.channel:
             raise ValueError(f"steering and throttle are both on channel {self.steering.channel}")
         return self
-
-
-def _between(low: str, low_us: float, middle: str, middle_us: float, high: str, high_us: float) -> None:
-    if (low_us - middle_us) * (high_us - middle_us) >= 0:
-        raise ValueError(f"{middle} {middle_us:g} is not between {low} {low_us:g} and {high} {high_us:g}")
-    if min(abs(low_us - middle_us), abs(high_us - middle_us)) < LEAST_SPAN_US:
-        raise ValueError(f"{middle} {middle_us:g} is within {LEAST_SPAN_US:g} us of an end")
 
 
 def path_of(car: Path) -> Path:

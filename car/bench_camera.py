@@ -15,6 +15,7 @@ from models.contract import ObservationSpec
 from models.footage import fit
 from storage.tub import Tub
 
+WARM_UP = 10  # rounds at the start that are not counted
 KEPT = 100  # frames that are shown again and again
 
 

@@ -1,8 +1,8 @@
 """`bench loop`, donkeycar's side: its own loop at 20 Hz, its linear pilot in its TFLite interpreter, its PWM parts.
 
 All of these are donkeycar's classes, unchanged. Only what cannot be installed is stood in for: the legacy PCA9685
-package, whose four one-byte writes a pulse go to the same simulated chip as ours do. Left out, in donkeycar's favour: its
-web server, its tub writer, and the other thirty parts of its template.
+package, whose four one-byte writes a pulse go to the same simulated chip as ours do. Left out, in donkeycar's favour:
+its web server, its tub writer, and the other thirty parts of its template.
 
 Started by car/bench_loop.py; prints a JSON list, a dictionary of milliseconds for each round of the loop.
 """
@@ -28,7 +28,7 @@ with contextlib.redirect_stdout(io.StringIO()):  # its banner
     from donkeycar.parts.pins import pwm_pin_by_id
     from donkeycar.vehicle import Vehicle
 
-from car.bench_camera import BenchCamera, load_frames  # noqa: E402, after donkeycar, whose import has to be kept quiet
+from car.bench_camera import WARM_UP, BenchCamera, load_frames  # noqa: E402
 from car.simchip.bus import SimulatedBus  # noqa: E402
 from car.simchip.process import start as start_chip  # noqa: E402
 from models.contract import Contract  # noqa: E402
@@ -116,7 +116,7 @@ class _Given:
 
 def measure(frames: int, rate_hz: float, tub: str | None, linear: str, folder: Path) -> list[dict[str, float]]:
     """As long as the camera needs for so many frames. linear: the .tflite of donkeycar's linear model."""
-    start_chip(folder)
+    start_chip(folder, alone_s=1)
     notes = _Notes()
     notes.rounds = []
     LegacyPCA9685.notes, LegacyPCA9685.folder = notes, folder
@@ -143,7 +143,7 @@ def measure(frames: int, rate_hz: float, tub: str | None, linear: str, folder: P
             "PWM thread, chip": (one.written_ns - one.decided_ns) / 1e6,
             "total": (one.written_ns - one.ready_ns) / 1e6,
         }
-        for one in notes.rounds[:-1]
+        for one in notes.rounds[WARM_UP:-1]
         if one.written_ns
     ]
 

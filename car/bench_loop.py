@@ -1,9 +1,10 @@
-"""`bench loop`: from a frame that is ready to the pulse that it caused, standing in the simulated chip; beside it, in the
-same run, donkeycar's own parts on the same camera and the same chip."""
+"""`bench loop`: from a frame that is ready to the pulse that it caused, standing in the simulated chip; beside it, in
+the same run, donkeycar's own parts on the same camera and the same chip."""
 
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -74,8 +75,8 @@ class LoopBench:
 def bench_loop(
     frames: int, tub: Path | None, linear: Path | None, machine: str, tick: Callable[[int, int], None]
 ) -> LoopBench:
-    """Measure over so many camera frames. linear: donkeycar's linear model as .tflite, None to leave donkeycar out; tick
-    is called with the number of blocks done and of all. Raises UserError where a contestant fails."""
+    """Measure over so many camera frames. linear: donkeycar's linear model as .tflite, None to leave donkeycar out;
+    tick is called with the number of blocks done and of all. Raises UserError where a contestant fails."""
     options = {"frames": max(1, frames // BLOCKS), "rate_hz": RATE_HZ, "tub": str(tub) if tub else None}
     modules = {OURS: options} | ({DONKEYCAR: options | {"linear": str(linear)}} if linear else {})
     samples: dict[str, list[dict[str, float]]] = {module: [] for module in modules}
@@ -96,13 +97,16 @@ def bench_loop(
 
 def _run(module: str, options: dict[str, Any]) -> list[dict[str, float]]:
     """A contestant, in a process of its own."""
-    process = subprocess.run(  # noqa: S603, our own modules
-        [sys.executable, "-m", module, json.dumps(options)], cwd=PROJECT, capture_output=True, text=True, check=False
-    )
-    if process.returncode or not process.stdout:
-        complaint = process.stderr.strip().splitlines() or ["it said nothing"]
+    # Files, not pipes: the simulated chip outlives its starter, and would hold a pipe open.
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as complaints:
+        command = [sys.executable, "-m", module, json.dumps(options)]
+        code = subprocess.run(command, cwd=PROJECT, stdout=out, stderr=complaints, check=False).returncode  # noqa: S603
+        out.seek(0)
+        complaints.seek(0)
+        said, complaint = out.read(), complaints.read().strip().splitlines() or ["it said nothing"]
+    if code or not said:
         raise UserError(f"{module} could not be measured: {complaint[-1]}")
-    rows: list[dict[str, float]] = json.loads(process.stdout)
+    rows: list[dict[str, float]] = json.loads(said)
     if not rows:
         raise UserError(f"{module} wrote no pulse; take more --frames")
     return rows
@@ -118,7 +122,7 @@ def _stages(rows: list[dict[str, float]]) -> list[Stage]:
 
 def print_table(result: LoopBench, console: Console) -> None:
     """For a person."""
-    table = Table(title="From a frame that is ready to the pulse in the chip, ms", caption=result.machine)
+    table = Table(title="Frame ready to pulse written, ms", caption=result.machine)
     table.add_column("")
     for heading in ("p50", "p99", "max"):
         table.add_column(heading, justify="right")
@@ -135,8 +139,6 @@ def print_table(result: LoopBench, console: Console) -> None:
         + " and ".join(f"{contestant.name} decided on {contestant.decisions}" for contestant in result.contestants)
     )
     if result.times_donkeycar_p99 is None:
-        console.print(
-            "donkeycar's linear model is not there to compare with; `make install-trainer` brings what makes it"
-        )
+        console.print("donkeycar's linear model is not there to compare with; `make install-trainer` brings its maker")
     else:
         console.print(f"donkeycar's parts take {result.times_donkeycar_p99:.1f} times as long at p99")

@@ -1,4 +1,4 @@
-"""`bench loop`, our side: the table of car/vehicle.py as it drives, but for the display, up to the simulated chip's log.
+"""`bench loop`, our side: the table of car/vehicle.py as it drives, but for the display, up to the chip's own log.
 
 Started by car/bench_loop.py; prints a JSON list, a dictionary of milliseconds for each frame that was decided on.
 """
@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from calibration.car_file import nominal
-from car.bench_camera import BenchCamera, load_frames
+from car.bench_camera import WARM_UP, BenchCamera, load_frames
 from car.driver_mode import DriverMode
 from car.drivetrain import Drivetrain, wanted_guardian
 from car.governor import Governor, Limits
 from car.policy import Policy
 from car.preprocessing import Preprocessing
 from car.simchip.process import LOG
+from car.simchip.process import start as start_chip
 from car.vehicle import Part, Vehicle, parts_table
 from models.folder import load_model
 from settings import PROJECT, DriveSettings
@@ -55,6 +56,9 @@ class _Clock:
         self.running = type(part).__name__
         self.began_ns[self.running] = time.monotonic_ns()
 
+    def report(self) -> None:
+        pass
+
     def on_part_finished(self, part: Part) -> None:
         self.done_ns[type(part).__name__] = time.monotonic_ns()
 
@@ -78,6 +82,7 @@ def measure(frames: int, rate_hz: float, tub: str | None, folder: Path) -> list[
     """Drive so many frames; folder: for the chip's and the guardian's sockets."""
     model, drive = load_model(PROJECT / "models" / "pretrained"), DriveSettings()
     spec = model.contract.observation
+    start_chip(folder / "simchip", alone_s=1)
     clock = _Clock()
     notes = _Notes(frames, clock)
     camera = BenchCamera(load_frames(spec, tub, luma=True), rate_hz)
@@ -95,7 +100,7 @@ def measure(frames: int, rate_hz: float, tub: str | None, folder: Path) -> list[
     vehicle.profiler, notes.vehicle = clock, vehicle
     camera.start()
     vehicle.drive()
-    return _samples(notes.rounds, _steering_writes(folder / "simchip" / LOG))
+    return _samples(notes.rounds[WARM_UP:], _steering_writes(folder / "simchip" / LOG))
 
 
 def _steering_writes(log: Path) -> list[int]:

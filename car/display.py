@@ -74,8 +74,10 @@ class Display:
         throttle: float,
         reason: str,
         advantages: np.ndarray | None,
+        guardian_reason: str = "",
     ) -> None:
         self._frames += 1
+        reason = guardian_reason or reason
         self._latency_ms.append((t_command_ns - t_capture_ns) / 1e6)
         now = time.monotonic()
         if now - self._shown < (PICTURE_PERIOD_S if self._pictures else LINE_PERIOD_S):

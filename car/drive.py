@@ -2,13 +2,16 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from car.camera import RealPlace
 from car.display import Display, Place
 from car.driver_mode import DriverMode
+from car.drivetrain import Drivetrain, open_drivetrain
 from car.governor import Governor, Limits
-from car.hardware import CameraChoice, Hardware
+from car.hardware import CameraChoice
 from car.pi_camera import PiCamera
 from car.policy import Policy
 from car.preprocessing import Preprocessing
@@ -23,6 +26,8 @@ from settings import PROJECT, Settings
 from storage.tub import Tub
 
 PRETRAINED = PROJECT / "models" / "pretrained"
+Camera = SimulatedCamera | TubCamera | PiCamera | UsbCamera
+LABELS = {"pca9685": "CAR", "simchip": "CAMERA, SERVOS SIMULATED", None: "CAMERA, NOTHING MOVES"}
 MOST_OFF_ROADS = 10  # in a drive of a given number of laps: then it ends as a failure
 
 
@@ -32,17 +37,37 @@ def choose_model(car: Path, named: Path | None) -> Model:
     return load_model(named or (current if current.exists() else PRETRAINED))
 
 
+@dataclass(frozen=True)
+class Wires:
+    """A drivetrain behind the guardian, in place of the simulated one."""
+
+    kind: Literal["simchip", "pca9685"]
+    car: Path  # the car's own folder
+    armed: bool  # from the start, by the command line; else a person arms
+
+
 def drive_simulated(
-    model: Model, settings: Settings, *, seed: int, laps: int | None, realtime: bool, picture: Path | None
+    model: Model,
+    settings: Settings,
+    *,
+    seed: int,
+    laps: int | None,
+    realtime: bool,
+    picture: Path | None,
+    wires: Wires | None = None,
 ) -> None:
     """Drive the embedded simulator until the laps are done or Ctrl-C; where asked for, leave a PNG at `picture`.
+    With wires, the guardian gets the commands, and the simulated car those that it lets through.
 
     Raises UserError when a part fails, the car keeps leaving the road or the picture cannot be written.
     """
     car = SimulatedCar(model.contract.observation, seed)
     camera = SimulatedCamera(car, realtime=realtime)
-    drivetrain = SimulatedDrivetrain(car, camera.clock_ns)
-    vehicle = _vehicle(model, settings, camera, drivetrain, car, realtime=realtime)
+    simulated = SimulatedDrivetrain(car, camera.clock_ns)
+    drivetrain = _wired(wires, settings, camera) if wires else simulated
+    vehicle = _vehicle(model, settings, camera, drivetrain, car, realtime=realtime, armed=wires is None or wires.armed)
+    if wires:
+        vehicle.add(_Obeys(simulated), ["steering", "throttle", "guardian/state", "guardian/reason"])
     vehicle.add(_EndsWhen(vehicle, lambda: laps is not None and (car.laps >= laps or car.off_roads >= MOST_OFF_ROADS)))
     snapshots = Snapshots(car, picture) if picture else None
     if snapshots:
@@ -57,40 +82,61 @@ def drive_simulated(
         )
 
 
-def drive_footage(model: Model, settings: Settings, tub: Path, *, realtime: bool) -> None:
-    """Show the policy a recording until it ends or Ctrl-C. Nothing moves.
+def drive_footage(model: Model, settings: Settings, tub: Path, *, realtime: bool, wires: Wires | None = None) -> None:
+    """Show the policy a recording until it ends or Ctrl-C. Nothing moves but, with wires, what hangs on them.
 
     Raises UserError when a part fails or the tub cannot be read.
     """
     camera = TubCamera(Tub(tub), model.contract.observation, realtime=realtime)
-    vehicle = _vehicle(model, settings, camera, NoDrivetrain(camera.clock_ns), camera, realtime=realtime)
+    drivetrain = _wired(wires, settings, camera) if wires else NoDrivetrain(camera.clock_ns)
+    vehicle = _vehicle(
+        model, settings, camera, drivetrain, camera, realtime=realtime, armed=wires is None or wires.armed
+    )
     vehicle.add(_EndsWhen(vehicle, lambda: camera.ended))
     vehicle.drive()
 
 
-def drive_real(model: Model, settings: Settings, chosen: CameraChoice, kind: Hardware) -> None:
-    """Drive with a real camera until Ctrl-C. kind: pi, with servos; sim, where a real camera moves nothing.
+def drive_real(model: Model, settings: Settings, chosen: CameraChoice, *, wires: Wires | None) -> None:
+    """Drive with a real camera until Ctrl-C. Nothing moves but, with wires, what hangs on them.
 
-    Raises UserError where the camera is missing or a part fails: a real car never falls back to a simulated one.
+    Raises UserError where the camera or the servos are missing, or a part fails: nothing falls back to a simulated one.
     """
-    if kind == "pi":
-        raise UserError('this program has no servos yet; type drive --sim, or set hardware = "sim" in settings.toml')
     spec = model.contract.observation
     camera = PiCamera(spec, settings.camera) if chosen.kind == "pi" else UsbCamera(spec, settings.camera, chosen.device)
     for sentence in camera.granted.differs:
-        print(f"the camera: {sentence}", flush=True)
-    place = RealPlace("CAMERA, NOTHING MOVES", camera.granted)
-    _vehicle(model, settings, camera, NoDrivetrain(camera.clock_ns), place, realtime=True).drive()
+        print(f"the camera: {sentence}", file=sys.stderr)
+    try:
+        drivetrain = _wired(wires, settings, camera) if wires else NoDrivetrain(camera.clock_ns)
+    except UserError:
+        camera.shutdown()
+        raise
+    place = RealPlace(LABELS[wires.kind if wires else None], camera.granted)
+    armed = wires is None or wires.armed
+    _vehicle(model, settings, camera, drivetrain, place, realtime=True, armed=armed).drive()
+
+
+def _wired(wires: Wires, settings: Settings, camera: Camera) -> Drivetrain:
+    """Says what holds the car back, on stderr, once. Raises UserError."""
+    drive = settings.drive
+    if "throttle_cap" not in drive.model_fields_set:
+        where = wires.car / "settings.toml"
+        print(
+            f"throttle is held to {drive.throttle_cap:g}; [drive] throttle_cap in {where} changes that", file=sys.stderr
+        )
+    if wires.armed:
+        print("armed: the motor turns as soon as the policy says so", file=sys.stderr)
+    return open_drivetrain(wires.kind, wires.car, drive.oldest_frame_s, camera.clock_ns)
 
 
 def _vehicle(
     model: Model,
     settings: Settings,
-    camera: SimulatedCamera | TubCamera | PiCamera | UsbCamera,
+    camera: Camera,
     drivetrain: Part,
     place: Place,
     *,
     realtime: bool,
+    armed: bool,
 ) -> Vehicle:
     drive, spec = settings.drive, model.contract.observation
     table = parts_table(
@@ -102,7 +148,17 @@ def _vehicle(
         drivetrain=drivetrain,
         display=Display(place, camera, model.contract.actions, pictures=realtime and sys.stdout.isatty()),
     )
-    return Vehicle(table, {"user/mode": drive.mode, "user/armed": True, "user/stop": False})
+    return Vehicle(table, {"user/mode": drive.mode, "user/armed": armed, "user/stop": False})
+
+
+class _Obeys:
+    """The simulated car gets what the guardian lets through, so that it stands when a real one would."""
+
+    def __init__(self, drivetrain: SimulatedDrivetrain) -> None:
+        self._drivetrain = drivetrain
+
+    def run(self, steering: float, throttle: float, state: str, reason: str) -> None:
+        self._drivetrain.run(steering, throttle if state == "armed" and not reason else 0.0)
 
 
 class _EndsWhen:

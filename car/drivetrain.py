@@ -3,14 +3,41 @@
 import contextlib
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
 
+from calibration.car_file import load_calibration, nominal
+from car.guardian.chip import SIMULATED
 from car.guardian.client import Client, Gone
 from car.guardian.keeper import Wanted, find_or_start
 from car.guardian.messages import Command, State
+from car.servos import load_servos, servos_of
+from car.simchip.process import start as start_chip
 from errors import UserError
 
 SILENT_NS = 1_000_000_000
 AWAY_NS = 3_000_000_000  # a guardian that died is back within half a second, else something is wrong
+
+
+def open_drivetrain(
+    kind: Literal["simchip", "pca9685"], car: Path, oldest_frame_s: float, clock_ns: Callable[[], int]
+) -> "Drivetrain":
+    """The drivetrain of the car in this folder, its guardian found or started.
+
+    Raises ServosTaken, CalibrationError where a real car has none, UserError where no guardian can start.
+    """
+    return Drivetrain(wanted_guardian(kind, car, oldest_frame_s), clock_ns)
+
+
+def wanted_guardian(kind: Literal["simchip", "pca9685"], car: Path, oldest_frame_s: float) -> Wanted:
+    """The guardian for the chip of this kind; the simulated chip is switched on. Raises UserError."""
+    if kind == "simchip":
+        folder = car / "simchip"
+        start_chip(folder)
+        calibration = load_calibration(car) or nominal()
+        return Wanted(folder, SIMULATED + str(folder.resolve()), servos_of(calibration), oldest_frame_s)
+    servos = load_servos(car)
+    return Wanted(car / "run", str(servos.bus), servos, oldest_frame_s)
 
 
 class GuardianLost(UserError):

@@ -8,6 +8,7 @@ from errors import UserError
 from settings import Settings
 
 Hardware = Literal["pi", "sim"]
+DrivetrainKind = Literal["sim", "simchip", "pca9685"]
 
 
 @dataclass(frozen=True)
@@ -50,3 +51,15 @@ def choose_camera(typed: str | None, kind: Hardware, *, sim: bool) -> CameraChoi
     if name == "tub" and rest:
         return CameraChoice("tub", tub=Path(rest).expanduser())
     raise UserError(f"there is no camera {typed!r}; there are pi, usb, usb:N, sim and tub:PATH")
+
+
+def choose_drivetrain(
+    typed: DrivetrainKind | None, camera: CameraChoice, kind: Hardware, *, sim: bool
+) -> DrivetrainKind:
+    """What the commands go to; sim: to nothing but the simulated car. typed: what --drivetrain says; None: a real
+    camera on a real car has real servos, and nothing else has. Raises UserError for --sim with real servos."""
+    if sim and typed == "pca9685":
+        raise UserError("--sim simulates the servos, too; leave out --drivetrain pca9685, or --sim")
+    if typed is not None:
+        return typed
+    return "pca9685" if kind == "pi" and camera.kind in ("pi", "usb") else "sim"

@@ -68,7 +68,7 @@ def parts_table(
         Row(drivetrain, ("steering", "throttle", "cam/t_capture_ns", "user/armed", "user/stop"),
             ("drivetrain/t_command_ns", "guardian/state", "guardian/reason")),
         Row(display, ("cam/image_array", "cam/t_capture_ns", "drivetrain/t_command_ns", "steering", "throttle",
-                      "governor/reason", "pilot/advantages")),
+                      "governor/reason", "pilot/advantages", "guardian/reason")),
     ]
     # fmt: on
 
@@ -90,7 +90,8 @@ class Vehicle(DonkeyVehicle):
 
         Raises PartFailed, from the part's own exception.
         """
-        asked = {number: signal.signal(number, self._asked_to_end) for number in ASK_TO_END}
+        ignored = {number for number in ASK_TO_END if signal.getsignal(number) is signal.SIG_IGN}  # nohup
+        asked = {number: signal.signal(number, self._asked_to_end) for number in set(ASK_TO_END) - ignored}
         try:
             self._loop()
         finally:

@@ -1,4 +1,4 @@
-"""donkeycar's linear network, 120 x 160 RGB to steering and throttle, as a float .tflite: what `bench loop` compares with.
+"""donkeycar's linear network, 120 x 160 RGB to steering and throttle, as a float .tflite, for `bench loop`.
 
 The layers of donkeycar.parts.keras.default_n_linear, its dropout left out, which does nothing when a car drives; random
 weights take as long as trained ones. A static batch of 1, which is faster than what donkeycar's own conversion makes.

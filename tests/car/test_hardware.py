@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from car import drive
-from car.hardware import CameraChoice, choose_camera, hardware
+from car.hardware import CameraChoice, choose_camera, choose_drivetrain, hardware
 from errors import UserError
 from settings import Settings
 
@@ -58,3 +58,15 @@ def test_a_pi_without_its_camera_stops_and_never_falls_back(monkeypatch, tmp_pat
         manage.main()
     assert ended.value.code not in (0, None)
     assert "SIMULATED" not in capsys.readouterr().out
+
+
+def test_only_a_real_camera_on_a_real_car_moves_servos_unasked() -> None:
+    expected = {("pi", "pi"): "pca9685", ("pi", "usb"): "pca9685"}
+    for kind in ("pi", "sim"):
+        for camera in ("pi", "usb", "sim", "tub"):
+            chosen = choose_drivetrain(None, CameraChoice(camera), kind, sim=False)
+            assert chosen == expected.get((kind, camera), "sim")
+    assert choose_drivetrain("simchip", CameraChoice("pi"), "pi", sim=False) == "simchip"
+    assert choose_drivetrain("simchip", CameraChoice("sim"), "pi", sim=True) == "simchip"
+    with pytest.raises(UserError, match="leave out --drivetrain pca9685"):
+        choose_drivetrain("pca9685", CameraChoice("sim"), "pi", sim=True)
