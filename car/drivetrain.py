@@ -29,14 +29,19 @@ def open_drivetrain(
     return Drivetrain(wanted_guardian(kind, car, oldest_frame_s), clock_ns)
 
 
-def wanted_guardian(kind: Literal["simchip", "pca9685"], car: Path, oldest_frame_s: float) -> Wanted:
-    """The guardian for the chip of this kind; the simulated chip is switched on. Raises UserError."""
+def wanted_guardian(
+    kind: Literal["simchip", "pca9685"], car: Path, oldest_frame_s: float, *, uncalibrated: bool = False
+) -> Wanted:
+    """The guardian for the chip of this kind; the simulated chip is switched on. Raises UserError.
+
+    uncalibrated: a real car without a calibration is taken by the book, to be calibrated.
+    """
     if kind == "simchip":
         folder = car / "simchip"
         start_chip(folder)
         calibration = load_calibration(car) or nominal()
         return Wanted(folder, SIMULATED + str(folder.resolve()), servos_of(calibration), oldest_frame_s)
-    servos = load_servos(car)
+    servos = servos_of(load_calibration(car) or nominal()) if uncalibrated else load_servos(car)
     return Wanted(car / "run", str(servos.bus), servos, oldest_frame_s)
 
 

@@ -201,7 +201,7 @@ def say(line: str) -> None:
 
 
 def take_precedence() -> None:
-    """Before the programs that think, where the system allows it."""
+    """Before the programs that think, where the system allows it (systemd: LimitRTPRIO=10)."""
     with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(10))
-    gc.freeze()
+    gc.freeze()  # what was imported is not looked through again

@@ -74,7 +74,6 @@ def test_a_track_that_is_none_is_one_line(manage, tmp_path: Path, content: str |
         assert_one_line(manage(verb, "--track", file), str(file), *words)
 
 
-
 def test_drive_never_imports_tensorflow_nor_the_trainer(tmp_path: Path) -> None:
     program = """
 import sys
