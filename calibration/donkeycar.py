@@ -163,11 +163,10 @@ def _assignments(path: Path) -> dict[str, Any]:
                 raise CalibrationError(
                     f"{path}, line {node.lineno}: {name} is not written out; put its value there, this file is not run"
                 ) from error
-    for node in ast.walk(tree):
-        targets = _targets(node)
-        if node not in plain and (computed := known & targets):
+    for part in ast.walk(tree):
+        if part not in plain and (computed := known & _targets(part)):
             raise CalibrationError(
-                f"{path}, line {getattr(node, 'lineno', 0)}: {min(computed)} is worked out there; put its value there, "
+                f"{path}, line {getattr(part, 'lineno', 0)}: {min(computed)} is worked out there; put its value there, "
                 "this file is not run"
             )
     return values

@@ -70,7 +70,7 @@ def test_a_short_silence_is_forgiven_and_a_long_one_disarms() -> None:
     assert machine.step(now_ns + DISARM_NS).state is State.ARMED
     now_ns += DISARM_NS
     machine.take(command(now_ns), now_ns)
-    assert machine.step(now_ns).pulses.throttle_us != NEUTRAL
+    assert machine.step(now_ns + MS).pulses.throttle_us != NEUTRAL
     assert machine.step(now_ns + DISARM_NS + 1).state is State.SAFE
     now_ns += DISARM_NS + 1
     for armed, state in [(True, State.SAFE), (False, State.SAFE), (True, State.ARMED)]:

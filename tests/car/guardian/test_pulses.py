@@ -44,10 +44,10 @@ def test_the_dead_band_is_jumped_over_and_the_ends_stay() -> None:
 def test_slew_never_passes_what_is_wanted_and_letting_go_is_at_once(last: float, wanted: float, most: float) -> None:
     got = slew_throttle(last, wanted, most)
     assert min(0, wanted) <= got <= max(0, wanted)
-    if abs(wanted) <= abs(last) and wanted * last >= 0:
+    if wanted == 0 or (abs(wanted) <= abs(last) and (last > 0) == (wanted > 0)):
         assert got == wanted
     else:
-        assert abs(got) <= (abs(last) if last * wanted > 0 else 0) + most + 1e-12
+        assert abs(got) <= (abs(last) if (last > 0) == (wanted > 0) else 0) + most + 1e-12
 
 
 def test_reverse_comes_after_a_brake_and_neutral() -> None:
