@@ -371,6 +371,15 @@ def test_18_the_guardian_is_killed(car: Path) -> None:
         assert drive.process.poll() is None
 
 
+def test_18_the_guardian_hangs(car: Path) -> None:
+    """Without systemd's watchdog, `drive` waits for 2.5 s, which a bus that hangs may take, and starts another."""
+    with driving(car) as (chip, drive, lateness):
+        event_ns = time.monotonic_ns()
+        os.kill(drive.guardian_pid(), signal.SIGSTOP)
+        assert chip.neutral_ms(event_ns) <= 2500 + 500 + PROCESSES * lateness.worst_ms(event_ns)
+        assert drive.process.poll() is None
+
+
 def test_19_a_second_program_is_refused(car: Path, tmp_path: Path, manage) -> None:
     with driving(car) as (chip, drive, _):
         second = manage("drive", "--drivetrain", "simchip", "--armed", "--car", car)
