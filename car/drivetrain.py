@@ -15,7 +15,8 @@ from car.servos import load_servos, servos_of
 from car.simchip.process import start as start_chip
 from errors import UserError
 
-SILENT_NS = 1_000_000_000
+SILENT_NS = 1_000_000_000  # without an answer: something is wrong with it, or with its bus
+HANGS_NS = 2_500_000_000  # a bus that times out answers by then
 AWAY_NS = 3_000_000_000  # a guardian that died is back within half a second, else something is wrong
 
 
@@ -29,14 +30,19 @@ def open_drivetrain(
     return Drivetrain(wanted_guardian(kind, car, oldest_frame_s), clock_ns)
 
 
-def wanted_guardian(kind: Literal["simchip", "pca9685"], car: Path, oldest_frame_s: float) -> Wanted:
-    """The guardian for the chip of this kind; the simulated chip is switched on. Raises UserError."""
+def wanted_guardian(
+    kind: Literal["simchip", "pca9685"], car: Path, oldest_frame_s: float, *, uncalibrated: bool = False
+) -> Wanted:
+    """The guardian for the chip of this kind; the simulated chip is switched on. Raises UserError.
+
+    uncalibrated: a real car without a calibration is taken by the book, to be calibrated.
+    """
     if kind == "simchip":
+        calibration = load_calibration(car) or nominal()
         folder = car / "simchip"
         start_chip(folder)
-        calibration = load_calibration(car) or nominal()
         return Wanted(folder, SIMULATED + str(folder.resolve()), servos_of(calibration), oldest_frame_s)
-    servos = load_servos(car)
+    servos = servos_of(load_calibration(car) or nominal()) if uncalibrated else load_servos(car)
     return Wanted(car / "run", str(servos.bus), servos, oldest_frame_s)
 
 
@@ -52,9 +58,12 @@ class Drivetrain:
         self._wanted, self._clock_ns = wanted, clock_ns
         self._client: Client | None
         self._client, self._keeper = find_or_start(wanted)
+        with contextlib.suppress(OSError):  # when memory runs out, whoever thinks goes before whoever holds the wires
+            Path("/proc/self/oom_score_adj").write_text("500")
         self._sequence = 0
         self._must_let_go = False  # after a new connection: `armed` has to be seen false before it counts
         self._gone_ns = 0
+        self._asked_ns = time.monotonic_ns()  # when the oldest command was sent that has no answer yet
         self._ended = False
 
     @property
@@ -108,8 +117,13 @@ class Drivetrain:
         status = self._client.receive()
         if status.state is State.FAILED:
             raise GuardianLost(status.reason)
-        if now_ns - status.t_ns > SILENT_NS:
-            return "silent", "the guardian does not answer: its bus hangs"
+        if status.t_ns >= self._asked_ns:
+            self._asked_ns = now_ns
+        silent_ns = now_ns - self._asked_ns
+        if silent_ns > HANGS_NS and self._keeper is not None:  # else systemd's watchdog does it
+            self._keeper.kill()
+        if silent_ns > SILENT_NS:
+            return "silent", "the guardian does not answer"
         if self._must_let_go and status.state is State.SAFE:
             return "safe", "the guardian was restarted: arm again"
         return status.state.name.lower(), status.reason
@@ -125,6 +139,7 @@ class Drivetrain:
             raise GuardianLost("the guardian died and was not restarted within 3 s")
         try:
             self._client, self._must_let_go = Client(self._wanted.folder), True
+            self._asked_ns = now_ns
         except OSError:
             return "gone", "the guardian died; a new one starts"
         return "safe", "the guardian was restarted: arm again"

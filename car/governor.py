@@ -32,7 +32,7 @@ def govern(
     capped = min(max(throttle, -limits.throttle_cap), limits.throttle_cap)
     if capped != throttle:
         reason = f"throttle held to the cap of {limits.throttle_cap:g}"
-    before = abs(last[1]) if last[1] * capped > 0 else 0.0  # from the other direction it starts at zero
+    before = abs(last[1]) if (last[1] > 0) == (capped > 0) else 0.0  # from the other direction it starts at zero
     reach = before + limits.throttle_slew_per_s * min(max(since_s, 0.0), LONGEST_STEP_S)
     if abs(capped) > reach:
         capped, reason = math.copysign(reach, capped), reason or "throttle grows"

@@ -50,6 +50,10 @@ class Keeper:
     def pid(self) -> int:
         return self._process.pid
 
+    def kill(self) -> None:
+        """One that hangs: the next one starts with neutral."""
+        self._process.kill()
+
     def close(self) -> None:
         """After the client has closed its end, which ends the guardian."""
         self._closing = True

@@ -201,7 +201,11 @@ def say(line: str) -> None:
 
 
 def take_precedence() -> None:
-    """Before the programs that think, where the system allows it."""
+    """Before the programs that think, where the system allows it (systemd: LimitRTPRIO=10)."""
     with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(10))
-    gc.freeze()
+    for score in ("-900", "0"):  # when memory runs out, others go first; undoes what the driving program set
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text(score)
+            break
+    gc.freeze()  # what was imported is not looked through again

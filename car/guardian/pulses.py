@@ -56,7 +56,7 @@ def slew(last: float, wanted: float, most: float) -> float:
 
 def slew_throttle(last: float, wanted: float, most: float) -> float:
     """Away from zero by `most` at most; towards zero at once, and another direction starts from zero."""
-    started = last if last * wanted > 0 else 0.0
+    started = last if (last > 0) == (wanted > 0) else 0.0
     return wanted if abs(wanted) <= abs(started) else slew(started, wanted, most)
 
 

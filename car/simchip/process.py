@@ -143,11 +143,14 @@ def start(folder: Path, *, alone_s: float = ALONE_S) -> None:
 
 
 def main(folder: Path, address: int, alone_s: float) -> None:
-    """The process's own main; says so on stdout once it is on, then closes it."""
+    """The process's own main; says so on stdout once it is on, and nothing more."""
     for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(ignored, signal.SIG_IGN)
     chip = Process(private_folder(folder), address, alone_s)
     print("on", flush=True)
+    with contextlib.suppress(OSError):  # where the system allows it: a chip does not wait for a CPU
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(20))
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):  # whoever reads a pipe to its end must not wait for the chip
+        os.dup2(null, stream.fileno())
     chip.serve()
