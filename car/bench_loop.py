@@ -77,7 +77,8 @@ def bench_loop(
 ) -> LoopBench:
     """Measure over so many camera frames. linear: donkeycar's linear model as .tflite, None to leave donkeycar out;
     tick is called with the number of blocks done and of all. Raises UserError where a contestant fails."""
-    options = {"frames": max(1, frames // BLOCKS), "rate_hz": RATE_HZ, "tub": str(tub) if tub else None}
+    a_block = frames // BLOCKS
+    options: dict[str, Any] = {"frames": a_block, "rate_hz": RATE_HZ, "tub": str(tub) if tub else None}
     modules = {OURS: options} | ({DONKEYCAR: options | {"linear": str(linear)}} if linear else {})
     samples: dict[str, list[dict[str, float]]] = {module: [] for module in modules}
     for block in range(BLOCKS):
@@ -89,7 +90,7 @@ def bench_loop(
     names = {OURS: "this car", DONKEYCAR: "donkeycar's parts"}
     return LoopBench(
         machine,
-        options["frames"] * BLOCKS,
+        a_block * BLOCKS,
         RATE_HZ,
         [Contestant(names[module], len(rows), _stages(rows)) for module, rows in samples.items()],
     )

@@ -20,7 +20,7 @@ from car.policy import Policy
 from car.preprocessing import Preprocessing
 from car.simchip.process import LOG
 from car.simchip.process import start as start_chip
-from car.vehicle import Part, Vehicle, parts_table
+from car.vehicle import Part, Vehicle, WhoRuns, parts_table
 from models.folder import load_model
 from settings import PROJECT, DriveSettings
 
@@ -40,24 +40,16 @@ class _Wiggling(DriverMode):
         return 0.9 * steering + self._sign * WIGGLE, throttle
 
 
-class _Clock:
+class _Clock(WhoRuns):
     """In the place of the vehicle's profiler: when each part of the round was begun and done."""
-
-    running = "the vehicle"
 
     def __init__(self) -> None:
         self.began_ns: dict[str, int] = {}
         self.done_ns: dict[str, int] = {}
 
-    def profile_part(self, part: Part) -> None:
-        pass
-
     def on_part_start(self, part: Part) -> None:
-        self.running = type(part).__name__
+        super().on_part_start(part)
         self.began_ns[self.running] = time.monotonic_ns()
-
-    def report(self) -> None:
-        pass
 
     def on_part_finished(self, part: Part) -> None:
         self.done_ns[type(part).__name__] = time.monotonic_ns()
@@ -118,9 +110,9 @@ def _steering_writes(log: Path) -> list[int]:
 def _samples(rounds: list[tuple[int, dict[str, int], dict[str, int]]], writes_ns: list[int]) -> list[dict[str, float]]:
     """Of each round with a decision: milliseconds by stage, and in total. A round without a write is left out."""
     samples = []
-    for (ready_ns, began, done), following in pairwise([*rounds, None]):
+    ends_with = [began["Drivetrain"] for _, began, _ in rounds[1:]] + [sys.maxsize]
+    for (ready_ns, began, done), until_ns in zip(rounds, ends_with, strict=True):
         decided = began["Policy"] > ready_ns
-        until_ns = following[1]["Drivetrain"] if following else sys.maxsize
         written_ns = next((t_ns for t_ns in writes_ns if began["Drivetrain"] < t_ns < until_ns), None)
         if not decided or written_ns is None:
             continue

@@ -78,7 +78,7 @@ class Vehicle(DonkeyVehicle):
 
     def __init__(self, table: list[Row], memory: dict[str, Any]) -> None:
         super().__init__()
-        self.profiler = _WhoRuns()  # donkeycar's profiler keeps every duration of every part: 69 MB an hour
+        self.profiler = WhoRuns()  # donkeycar's profiler keeps every duration of every part: 69 MB an hour
         self.failure: Exception | None = None
         for row in table:
             self.add(row.part, list(row.reads), list(row.writes), run_condition=row.when)
@@ -142,7 +142,7 @@ class Vehicle(DonkeyVehicle):
             self.failure, self.on = error, False
 
 
-class _WhoRuns:
+class WhoRuns:
     """Stands in for donkeycar's profiler: remembers the part that runs, so that a failure can name it."""
 
     running = "the vehicle"

@@ -44,7 +44,7 @@ def examine(car: Path, typed_camera: str | None = None, root: Path = Path("/")) 
         python(kind),
         settings_line,
         camera(chosen, spec, settings.camera),
-        servo_board(kind, root),
+        servo_board(kind, car, root),
         calibration(kind, car),
         *policy(model),
         disk(car),

@@ -1,5 +1,7 @@
 import json
+import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,9 @@ from models.contract import Contract
 SPEC = Contract().observation
 
 
+@pytest.mark.skipif(find_spec("tensorflow") is None, reason="no TensorFlow here to make donkeycar's linear model")
 def test_both_drive_the_same_chip_and_every_stage_takes_its_time(tmp_path: Path, monkeypatch) -> None:
     """The real parts, processes and sockets. What the figures are is the machine's affair, not a test's."""
-    pytest.importorskip("tensorflow", reason="TensorFlow, which makes donkeycar's linear model, is not installed")
-    import subprocess
-
     linear = tmp_path / "linear.tflite"
     subprocess.run([sys.executable, "-m", "trainer.donkey_linear", linear], check=True, capture_output=True)
     assert 3_268_000 < linear.stat().st_size < 3_300_000  # 817,028 float32 parameters

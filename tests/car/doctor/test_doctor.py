@@ -3,13 +3,13 @@
 import errno
 import io
 import json
-import os
-import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from calibration.car_file import nominal, path_of, save_calibration
 from car.doctor import machine, policy, report, servos
 from car.doctor.line import Line, at_least, ok
 from car.hardware import CameraChoice
@@ -61,7 +61,7 @@ def test_a_laptop_is_well_without_camera_and_servos(tmp_path: Path, laptop: Path
 def test_a_pi_shows_mode_crop_and_rate_of_its_camera(tmp_path: Path, pi: Path, monkeypatch) -> None:
     fake = install(monkeypatch, Oddities())
     monkeypatch.setattr(servos.servo_board, "__defaults__", (lambda bus, address: True,))
-    put(tmp_path, "car/calibration/car.toml", "")
+    save_calibration(tmp_path / "car", nominal())
     lines = by_check(report.examine(tmp_path / "car", root=pi))
     assert lines["hardware"].words == "pi (Raspberry Pi 5 Model B Rev 1.0)"
     assert lines["camera"] == ok(
@@ -113,7 +113,7 @@ def test_a_servo_board_that_does_not_answer(pi: Path, raises: OSError | None, st
             raise raises
         return False
 
-    line = servos.servo_board("pi", pi, probe)
+    line = servos.servo_board("pi", pi, pi, probe)
     assert line.state == state
     assert words in line.words
     assert line.remedy
@@ -124,14 +124,29 @@ def test_the_probe_itself_on_what_is_no_bus(tmp_path: Path) -> None:
         servos.answers(put(tmp_path, "i2c-1", ""), 0x40)
 
 
-def test_an_old_calibration_is_a_warning(tmp_path: Path) -> None:
-    file = put(tmp_path, "calibration/car.toml", "")
-    assert servos.calibration("pi", tmp_path).state == "ok"
-    long_ago = time.time() - 200 * 86400
-    os.utime(file, (long_ago, long_ago))
+def test_an_old_calibration_is_a_warning_and_a_broken_one_a_failure(tmp_path: Path) -> None:
+    save_calibration(tmp_path, nominal())
+    line = servos.calibration("pi", tmp_path)
+    assert line.state == "ok"
+    assert "0 days old, nominal values" in line.words
+    long_ago = datetime.now(UTC) - timedelta(days=200)
+    save_calibration(tmp_path, nominal().model_copy(update={"date": long_ago}))
     line = servos.calibration("pi", tmp_path)
     assert line.state == "warn"
     assert "200 days old" in line.words
+    path_of(tmp_path).write_text("[steering\n")
+    line = servos.calibration("pi", tmp_path)
+    assert line.state == "fail"
+    assert "is not TOML" in line.words
+
+
+def test_the_board_is_looked_for_where_the_calibration_says(pi: Path) -> None:
+    chip = nominal().chip.model_copy(update={"address": 0x41, "bus": 3})
+    save_calibration(pi, nominal().model_copy(update={"chip": chip}))
+    put(pi, "dev/i2c-3", "")
+    asked = []
+    servos.servo_board("pi", pi, pi, lambda bus, address: asked.append((bus.name, address)) or True)
+    assert asked == [("i2c-3", 0x41)]
 
 
 @pytest.mark.parametrize(
