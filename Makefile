@@ -32,7 +32,7 @@ check: install-dev ## lint, format, who may import whom
 check-trixie: ## the suite on Debian Trixie, Python 3.13, in a root of its own (needs root and debootstrap)
 	@scripts/check-trixie
 
-check-arm64: ## the car on arm64 Bookworm, under qemu, int8 outputs compared (needs root, debootstrap and qemu-user-static)
+check-arm64: install ## the car on arm64 Bookworm, under qemu, int8 outputs compared (needs root, debootstrap and qemu-user-static)
 	@scripts/check-arm64
 
 service: install ## on a Raspberry Pi: the car starts with the Pi, as systemd services
