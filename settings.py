@@ -35,15 +35,42 @@ class DriveSettings(_Section):
     throttle_multiplier: Annotated[
         float, Field(ge=0, le=2, description="times the policy's throttle, before the cap")
     ] = 1.0
+    throttle_slew_per_s: Annotated[
+        float, Field(gt=0, le=100, description="how fast the throttle may grow; letting go is never slowed")
+    ] = 4.0
     oldest_frame_s: Annotated[
-        float, Field(gt=0, le=0.25, description="a frame older than this when its command leaves stops the car")
+        float, Field(gt=0, le=0.2, description="a frame older than this stops the car, in drive and in the guardian")
     ] = 0.2
+
+
+class CameraSettings(_Section):
+    """[camera]: the real camera, on a ribbon cable or USB."""
+
+    rate_hz: Annotated[
+        float,
+        Field(
+            ge=5,
+            le=200,
+            description="frames a second, at most; the field of view comes first, and the control rate divides it",
+        ),
+    ] = 60.0
+    exposure_ms: Annotated[float, Field(ge=0, le=100, description="0: automatic")] = 0.0
+    gain: Annotated[float, Field(ge=0, le=64, description="of the sensor; 0: automatic")] = 0.0
+    flip_horizontal: Annotated[bool, Field(description="mirror the picture left to right")] = False
+    flip_vertical: Annotated[
+        bool, Field(description="turn it top to bottom; both flips together for a camera mounted upside down")
+    ] = False
 
 
 class Settings(_Section):
     """The whole of settings.toml."""
 
+    hardware: Annotated[
+        Literal["auto", "pi", "sim"],
+        Field(description="real camera and servos, or the simulated car; auto: real on a Raspberry Pi"),
+    ] = "auto"
     drive: DriveSettings = DriveSettings()
+    camera: CameraSettings = CameraSettings()
 
 
 def load_settings(car: Path) -> Settings:

@@ -74,8 +74,10 @@ class Display:
         throttle: float,
         reason: str,
         advantages: np.ndarray | None,
+        guardian_reason: str = "",
     ) -> None:
         self._frames += 1
+        reason = guardian_reason or reason
         self._latency_ms.append((t_command_ns - t_capture_ns) / 1e6)
         now = time.monotonic()
         if now - self._shown < (PICTURE_PERIOD_S if self._pictures else LINE_PERIOD_S):
@@ -83,7 +85,8 @@ class Display:
         first, self._shown = self._shown == 0.0, now
         command = f"steering {steering:+.2f}  throttle {throttle:+.2f}" + (f"  ({reason})" if reason else "")
         if self._pictures:
-            picture = cv2.resize(draw_steering(frame, steering), (COLUMNS, 2 * ROWS), interpolation=cv2.INTER_AREA)
+            colours = frame if frame.ndim == 3 else cv2.cvtColor(frame, cv2.COLOR_GRAY2RGB)
+            picture = cv2.resize(draw_steering(colours, steering), (COLUMNS, 2 * ROWS), interpolation=cv2.INTER_AREA)
             second = self._place.second_picture(2 * ROWS)
             if second is not None:
                 picture = np.hstack([picture, np.zeros((2 * ROWS, 2, 3), np.uint8), second])

@@ -86,7 +86,7 @@ def test_ctrl_c_is_no_failure() -> None:
 
 def test_nothing_is_read_before_it_is_written_but_what_a_person_says() -> None:
     parts = dict.fromkeys(("camera", "preprocessing", "policy", "driver_mode", "governor", "drivetrain", "display"))
-    written = {"user/mode", "user/steering", "user/throttle"}
+    written = {"user/mode", "user/steering", "user/throttle", "user/armed", "user/stop"}
     for row in parts_table(**parts):
         assert written.issuperset(row.reads), row
         assert row.when is None or row.when in written
