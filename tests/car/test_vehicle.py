@@ -1,3 +1,7 @@
+import contextlib
+import os
+import signal
+
 import pytest
 
 from car.vehicle import PartFailed, Row, Vehicle, parts_table
@@ -91,3 +95,41 @@ def test_nothing_is_read_before_it_is_written_but_what_a_person_says() -> None:
         assert written.issuperset(row.reads), row
         assert row.when is None or row.when in written
         written.update(row.writes)
+
+
+@pytest.mark.parametrize("error", [ValueError("broken"), KeyboardInterrupt()])
+def test_whoever_holds_the_wires_lets_go_before_anybody_takes_the_time_to_end(error: BaseException) -> None:
+    happened: list[str] = []
+
+    class Wires:
+        def run(self) -> None:
+            pass
+
+        def neutral(self) -> None:
+            happened.append("neutral")
+
+        def shutdown(self) -> None:
+            happened.append("wires end")
+
+    class Slow(Counter):
+        def shutdown(self) -> None:
+            happened.append("slow part ends")
+
+    table = vehicle(Slow(100), Row(Breaks(error), ("count",)), Row(Wires()))
+    with contextlib.suppress(PartFailed):
+        table.drive()
+    assert happened[0] == "neutral"
+    assert set(happened[1:]) == {"slow part ends", "wires end"}
+
+
+def test_signals_end_the_drive_and_what_was_there_before_is_there_again() -> None:
+    class Ends:
+        def run(self, count: int) -> None:
+            if count == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    counter, before = Counter(100), signal.getsignal(signal.SIGTERM)
+    vehicle(counter, Row(Ends(), ("count",))).drive()
+    assert counter.count == 3
+    assert counter.ended
+    assert signal.getsignal(signal.SIGTERM) is before
