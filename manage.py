@@ -54,20 +54,33 @@ def drive(
     camera: Annotated[
         str, typer.Option(metavar="sim|tub:PATH", help="The simulated car's, or a recording: nothing moves then.")
     ] = "sim",
+    page: Annotated[bool, typer.Option(help="The driver's page, in a browser; never without --realtime.")] = True,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Of the page. Default: 8887, or as in settings.toml.")
+    ] = None,
+    record: Annotated[bool, typer.Option("--record", help="Record from the start, into the car's drives/.")] = False,
     car: CarOption = PROJECT / "mycar",
 ) -> None:
     """Drive: the policy at the wheel of the simulated car, or shown a recording; live."""
     from car.drive import choose_model, drive_footage, drive_simulated  # noqa: PLC0415
+    from car.people import Wanted  # noqa: PLC0415
     from settings import load_settings  # noqa: PLC0415
 
     kind, _, tub = camera.partition(":")
     if kind == "tub" and tub:
-        if laps is not None or picture is not None:
-            raise UserError("--laps and --picture need the simulated car; leave them out, or --camera")
+        if laps is not None or picture is not None or record:
+            raise UserError("--laps, --picture and --record need the simulated car; leave them out, or --camera")
         drive_footage(choose_model(car, model), load_settings(car), Path(tub).expanduser(), realtime=realtime)
     elif camera == "sim":
         drive_simulated(
-            choose_model(car, model), load_settings(car), seed=seed, laps=laps, realtime=realtime, picture=picture
+            choose_model(car, model),
+            load_settings(car),
+            car,
+            Wanted(page, port, record),
+            seed=seed,
+            laps=laps,
+            realtime=realtime,
+            picture=picture,
         )
     else:
         raise UserError(f"there is no camera {camera!r}; there are sim and tub:PATH")

@@ -7,6 +7,7 @@ from pathlib import Path
 from car.display import Display, Place
 from car.driver_mode import DriverMode
 from car.governor import Governor, Limits
+from car.people import People, Wanted, people
 from car.policy import Policy
 from car.preprocessing import Preprocessing
 from car.simulated import SimulatedCamera, SimulatedCar, SimulatedDrivetrain
@@ -29,16 +30,29 @@ def choose_model(car: Path, named: Path | None) -> Model:
 
 
 def drive_simulated(
-    model: Model, settings: Settings, *, seed: int, laps: int | None, realtime: bool, picture: Path | None
+    model: Model,
+    settings: Settings,
+    folder: Path,
+    wanted: Wanted,
+    *,
+    seed: int,
+    laps: int | None,
+    realtime: bool,
+    picture: Path | None,
 ) -> None:
     """Drive the embedded simulator until the laps are done or Ctrl-C; where asked for, leave a PNG at `picture`.
 
-    Raises UserError when a part fails, the car keeps leaving the road or the picture cannot be written.
+    folder: the car's own, in which recordings appear.
+    Raises UserError when a part fails, the car keeps leaving the road, the page's port is taken or the picture cannot
+    be written.
     """
     car = SimulatedCar(model.contract.observation, seed)
     camera = SimulatedCamera(car, realtime=realtime)
     drivetrain = SimulatedDrivetrain(car, camera.clock_ns)
-    vehicle = _vehicle(model, settings, camera, drivetrain, car, realtime=realtime)
+    others = people(folder, settings, model, wanted, label=car.label, simulated=True, realtime=realtime)
+    vehicle = _vehicle(model, settings, camera, drivetrain, car, others, realtime=realtime)
+    vehicle.mem["recording"] = wanted.record
+    vehicle.mem["user/armed"] = True  # nobody is hurt by it
     vehicle.add(_EndsWhen(vehicle, lambda: laps is not None and (car.laps >= laps or car.off_roads >= MOST_OFF_ROADS)))
     snapshots = Snapshots(car, picture) if picture else None
     if snapshots:
@@ -59,7 +73,8 @@ def drive_footage(model: Model, settings: Settings, tub: Path, *, realtime: bool
     Raises UserError when a part fails or the tub cannot be read.
     """
     camera = TubCamera(Tub(tub), model.contract.observation, realtime=realtime)
-    vehicle = _vehicle(model, settings, camera, NoDrivetrain(camera.clock_ns), camera, realtime=realtime)
+    nobody = People({}, "")
+    vehicle = _vehicle(model, settings, camera, NoDrivetrain(camera.clock_ns), camera, nobody, realtime=realtime)
     vehicle.add(_EndsWhen(vehicle, lambda: camera.ended))
     vehicle.drive()
 
@@ -70,6 +85,7 @@ def _vehicle(
     camera: SimulatedCamera | TubCamera,
     drivetrain: Part,
     place: Place,
+    others: People,
     *,
     realtime: bool,
 ) -> Vehicle:
@@ -81,7 +97,8 @@ def _vehicle(
         driver_mode=DriverMode(drive.throttle_multiplier),
         governor=Governor(Limits(drive.throttle_cap, drive.oldest_frame_s), camera.clock_ns),
         drivetrain=drivetrain,
-        display=Display(place, camera, model.contract.actions, pictures=realtime and sys.stdout.isatty()),
+        display=Display(place, camera, model.contract.actions, others.words, pictures=realtime and sys.stdout.isatty()),
+        **others.parts,
     )
     return Vehicle(table, {"user/mode": drive.mode})
 

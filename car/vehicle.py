@@ -32,7 +32,7 @@ class Part(Protocol):
 class Row:
     """A line of the table. The part is skipped while the memory's `when` is false, and its outputs then stay."""
 
-    part: Part
+    part: Part | None  # None: this car goes without
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     when: str | None = None
@@ -47,8 +47,13 @@ def parts_table(
     governor: Part,
     drivetrain: Part,
     display: Part,
+    pad: Part | None = None,
+    page: Part | None = None,
+    terminal: Part | None = None,
+    consent: Part | None = None,
+    recorder: Part | None = None,
 ) -> list[Row]:
-    """From light to servo."""
+    """From light to servo. What one of the pad, the page and the terminal leaves alone passes through it."""
     # fmt: off
     return [
         Row(camera, (),
@@ -58,14 +63,28 @@ def parts_table(
         Row(policy, ("pilot/observation",),
             ("pilot/action", "pilot/steering", "pilot/throttle", "pilot/advantages", "pilot/inference_ms"),
             when="pilot/due"),
+        Row(pad, ("user/mode", "recording", "user/armed", "user/stop"),
+            ("user/steering", "user/throttle", "user/mode", "recording", "user/armed", "user/stop", "user/pad_drives")),
+        Row(page, ("cam/image_array", "tub/num_records", "user/mode", "recording", "user/armed", "user/stop",
+                   "user/steering", "user/throttle", "user/pad_drives",
+                   "steering", "throttle", "governor/reason", "recorder/note"),
+            ("user/steering", "user/throttle", "user/mode", "recording", "user/armed", "user/stop")),
+        Row(terminal, ("user/armed", "user/stop"),
+            ("user/armed", "user/stop")),
         Row(driver_mode, ("user/mode", "user/steering", "user/throttle", "pilot/steering", "pilot/throttle"),
             ("wanted/steering", "wanted/throttle")),
         Row(governor, ("wanted/steering", "wanted/throttle", "cam/t_capture_ns"),
             ("steering", "throttle", "governor/reason")),
+        Row(consent, ("throttle", "governor/reason", "user/armed", "user/stop"),
+            ("throttle", "governor/reason")),
         Row(drivetrain, ("steering", "throttle"),
             ("drivetrain/t_command_ns",)),
         Row(display, ("cam/image_array", "cam/t_capture_ns", "drivetrain/t_command_ns", "steering", "throttle",
                       "governor/reason", "pilot/advantages")),
+        Row(recorder, ("recording", "cam/image_array", "user/steering", "user/throttle", "user/mode",
+                       "pilot/steering", "pilot/throttle", "pilot/action", "pilot/advantages",
+                       "steering", "throttle", "cam/t_capture_ns", "drivetrain/t_command_ns"),
+            ("recording", "tub/num_records", "recorder/note")),
     ]
     # fmt: on
 
@@ -78,6 +97,8 @@ class Vehicle(DonkeyVehicle):
         self.profiler = _WhoRuns()  # donkeycar's profiler keeps every duration of every part: 69 MB an hour
         self.failure: Exception | None = None
         for row in table:
+            if row.part is None:
+                continue
             self.add(row.part, list(row.reads), list(row.writes), run_condition=row.when)
         for key, value in memory.items():
             self.mem[key] = value
