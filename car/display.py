@@ -91,7 +91,12 @@ class Display:
             second = self._place.second_picture(2 * ROWS)
             if second is not None:
                 picture = np.hstack([picture, np.zeros((2 * ROWS, 2, 3), np.uint8), second])
-            lines = [*as_text(picture), self.status(), f"{command}  {self._bars(advantages)}", self._words]
+            lines = [
+                *as_text(picture),
+                self.status(),
+                f"{command}  {self._bars(advantages)}",
+                *self._words.splitlines(),
+            ]
             self._out.write(("\x1b[2J" if first else "") + "\x1b[H" + "".join(f"{line}\x1b[K\n" for line in lines))
             self._out.flush()
         else:

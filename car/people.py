@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from car.arming import Consent
+from car.consent import Consent
 from car.page.part import Page
 from car.recorder import Recorder
 from car.terminal import HELP, Terminal
@@ -24,7 +24,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class People:
-    """The parts, by the names of car.vehicle.parts_table; and a line on how to use them."""
+    """The parts, by the names of car.vehicle.parts_table; and lines on how to use them."""
 
     parts: dict[str, Part | None]
     words: str
@@ -50,7 +50,7 @@ def people(
         page = _page(settings, wanted, label, simulated=simulated)
         parts["page"] = page
         words.append(f"drive and watch: {page.link}")
-    return People(parts, "   ".join(words))
+    return People(parts, "\n".join(words))
 
 
 def model_id(model: Model) -> str:

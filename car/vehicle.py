@@ -67,7 +67,7 @@ def parts_table(
             ("user/steering", "user/throttle", "user/mode", "recording", "user/armed", "user/stop", "user/pad_drives")),
         Row(page, ("cam/image_array", "tub/num_records", "user/mode", "recording", "user/armed", "user/stop",
                    "user/steering", "user/throttle", "user/pad_drives",
-                   "steering", "throttle", "governor/reason", "recorder/note"),
+                   "steering", "throttle", "governor/reason", "guardian/reason", "recorder/note"),
             ("user/steering", "user/throttle", "user/mode", "recording", "user/armed", "user/stop")),
         Row(terminal, ("user/armed", "user/stop"),
             ("user/armed", "user/stop")),

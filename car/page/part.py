@@ -50,6 +50,7 @@ class Page:
         steering: float | None = None,
         throttle: float | None = None,
         reason: str | None = "",
+        guardian_reason: str | None = "",
         note: str | None = "",
     ) -> tuple[float, float, str, bool, bool, bool]:
         """frame: RGB uint8 (h, w, 3) or grey (h, w). records to stop: the memory's values before the driver speaks.
@@ -76,7 +77,8 @@ class Page:
         if self.shared.stop_pressed:  # after the wishes: a STOP outranks all of the same round
             self.shared.stop_pressed = False
             armed, stop = after(Act.STOP, armed, stop)
-        shown = Shown(mode, recording, records or 0, armed, stop, steering or 0.0, throttle or 0.0, reason or "")
+        why = reason or guardian_reason or ""
+        shown = Shown(mode, recording, records or 0, armed, stop, steering or 0.0, throttle or 0.0, why)
         self.shared.shown = replace(shown, note=note or self._note, pad_drives=bool(pad_drives))
         if self.shared.watched and frame is not None:
             self._frames += 1

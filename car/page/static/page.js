@@ -7,7 +7,7 @@ const KEYS = { ArrowLeft: "left", j: "left", ArrowRight: "right", l: "right", Ar
 const MODES = { u: "user", s: "local_angle", a: "local" };
 const STEERING_PER_S = 4; // how fast the keys turn the wheels
 
-let socket, heardAt = 0, state = {};
+let socket, heardAt = Date.now(), state = {};
 let wantsWheel = false; // somebody touched something here that drives
 let stick = null; // {x, y} while the joystick is held
 const held = new Set(); // directions whose keys are down
@@ -57,7 +57,7 @@ setInterval(() => {
 }, SAY_MS);
 
 function show() {
-  const who = { you: "you drive", nobody: "nobody at the wheel: touch the joystick, or press an arrow key",
+  const who = { you: "you drive", nobody: "nobody drives by hand",
     other: "another page drives; you watch, and can STOP", pad: "the pad drives; you watch, and can STOP" };
   $("label").textContent = state.label;
   $("driver").textContent = who[state.driver];
