@@ -14,7 +14,7 @@ const held = new Set(); // directions whose keys are down
 let angle = 0, throttle = 0;
 
 function connect() {
-  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/wsDrive`);
+  socket = new WebSocket(location.origin.replace("http", "ws") + "/wsDrive");
   socket.onopen = () => { $("picture").src = `/video?${Date.now()}`; };
   socket.onmessage = (event) => { heardAt = Date.now(); state = JSON.parse(event.data); show(); };
   socket.onclose = () => { letGo(); setTimeout(connect, 500); };
