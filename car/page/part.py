@@ -59,6 +59,7 @@ class Page:
         Returns user steering and throttle, mode, recording, armed, stop.
         """
         mode, recording, armed, stop = mode or "user", bool(recording), bool(armed), bool(stop)
+        self._armed_here, self._note = self._armed_here and armed, "" if armed else self._note
         waiting = len(self.shared.wishes)  # before the seat is looked at, so that whoever wished had it by then
         command = None if pad_drives else self.shared.seat.command()
         driver = command.who if command else None
@@ -98,7 +99,7 @@ class Page:
             self._note = THROTTLE_HELD
         elif wish.arm is not None:
             armed, stop = after(Act.ARM if wish.arm else Act.DISARM, armed, stop)
-            self._armed_here, self._note = armed, ""
+            self._armed_here, self._note = wish.arm and armed, ""
         return armed, stop
 
     def shutdown(self) -> None:

@@ -36,6 +36,12 @@ class Drive:
 
         return await websocket_connect(f"ws://127.0.0.1:{self.port}/wsDrive?token={self.token}")
 
+    async def hold(self, browser, **said: object) -> None:
+        """A thumb on the joystick, until it is cancelled."""
+        while True:
+            await say(browser, **said)
+            await asyncio.sleep(0.05)
+
     def end(self) -> str:
         self.process.send_signal(signal.SIGINT)
         out, _ = self.process.communicate(timeout=30)
@@ -58,15 +64,16 @@ def test_a_laptop_drives_the_simulated_car_from_its_browser(drive: Drive, tmp_pa
         state = await hear(browser, armed=True, driveMode="local", throttle=0.2)  # the policy drives at once
         assert state["label"] == "SIMULATED"
         assert not state["recording"]
-        for _ in range(5):
-            await say(browser, drive_mode="user", recording=True, angle=-0.5, throttle=0.1)
-            state = await hear(browser, driver="you")
-        assert (state["steering"], state["throttle"]) == (-0.5, 0.1)
-        await say(browser, throttle=1.0)
+        thumb = asyncio.create_task(drive.hold(browser, angle=-0.5, throttle=0.1))
+        await say(browser, drive_mode="user", recording=True)
+        await hear(browser, driver="you", driveMode="user", recording=True, steering=-0.5, throttle=0.1)
+        thumb.cancel()
+        thumb = asyncio.create_task(drive.hold(browser, angle=-0.5, throttle=1.0))
         await hear(browser, throttle=0.2, reason="throttle held to the cap of 0.2")
-        await say(browser, stop=True)
-        await hear(browser, throttle=0.0, stopped=True)
-        assert (await hear(browser, throttle=0.0, driver="nobody"))["num_records"] > 0
+        thumb.cancel()  # silent
+        state = await hear(browser, throttle=0.0, driver="nobody", armed=False)
+        assert "silent for 400 ms" in state["note"]
+        assert state["num_records"] > 0
 
     with urllib.request.urlopen(drive.link) as page:  # noqa: S310 - ours
         assert b"STOP" in page.read()
@@ -85,12 +92,14 @@ def test_stop_in_autopilot_by_page_and_by_signal(drive: Drive) -> None:
         await hear(browser, throttle=0.2, driveMode="local")
         drive.process.send_signal(signal.SIGUSR1)
         await hear(browser, throttle=0.0, stopped=True, armed=False)
-        for wish in ({"stop": False}, {"arm": True}):
-            await say(browser, angle=0.0, **wish)
-            await hear(browser, driver="you", stopped=False)
+        thumb = asyncio.create_task(drive.hold(browser, angle=0.0))
+        await say(browser, stop=False)
+        await hear(browser, driver="you", stopped=False, throttle=0.0)
+        await say(browser, arm=True)
         await hear(browser, throttle=0.2, armed=True)
         await say(watcher, stop=True)
         await hear(watcher, throttle=0.0, stopped=True)
+        thumb.cancel()
 
     asyncio.run(conversation())
     drive.end()

@@ -112,6 +112,17 @@ def test_the_autopilot_stops_when_the_page_that_armed_it_is_gone_and_only_then(c
     assert not car.armed
 
 
+def test_what_another_armed_is_not_the_pages(car: Car, clock: Clock) -> None:
+    say(car, "a", drive_mode="local", throttle=0.0, arm=True)
+    say(car, "b", stop=True)
+    car.round()
+    car.armed, car.stop = True, False  # released and armed by the terminal
+    car.round()
+    clock.now_ns += SILENT_NS + 1
+    car.round()
+    assert car.armed
+
+
 def test_another_driver_in_the_very_next_round_is_another_driver(car: Car) -> None:
     say(car, "a", throttle=0.0, arm=True)
     car.page.shared.seat.leave("a")

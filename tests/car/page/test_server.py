@@ -1,6 +1,7 @@
 """A real server, real sockets. The loop around the page runs in a thread (tests/car/page/car.py)."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import socket
@@ -13,9 +14,9 @@ import cv2
 import numpy as np
 import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
-from tornado.websocket import WebSocketClientConnection, websocket_connect
+from tornado.websocket import WebSocketClientConnection, WebSocketClosedError, websocket_connect
 
-from car.page import handlers
+from car.page import handlers, seat
 from car.page.budget import AT_ONCE, MOST_DROPPED
 from car.page.part import LEFT, Page
 from errors import UserError
@@ -23,7 +24,9 @@ from tests.car.page.car import FRAME, Car, eventually
 
 
 @pytest.fixture
-def car() -> Iterator[Car]:
+def car(monkeypatch: pytest.MonkeyPatch) -> Iterator[Car]:
+    """Patient with a driver on a machine that is busy with other tests; tests/car/test_people.py has the real time."""
+    monkeypatch.setattr(seat, "SILENT_NS", 1_500_000_000)
     car = Car()
     yield car
     car.close()
@@ -211,10 +214,9 @@ def test_a_flood_is_dropped_then_cut_off_but_its_stop_counts(car: Car) -> None:
         await say(socket, stop=True)
         eventually(lambda: car.stop)
         assert car.page.shared.refused > 0
-        for _ in range(3 * MOST_DROPPED):
-            if socket.protocol is None:
-                break
-            await say(socket, angle=0.1)
+        with contextlib.suppress(WebSocketClosedError):
+            for _ in range(3 * MOST_DROPPED):
+                await say(socket, angle=0.1)
         while await socket.read_message() is not None:
             pass
         assert socket.close_code == 1008
@@ -269,8 +271,8 @@ def test_viewers_see_the_camera_each_picture_once_and_encoded_once_for_all(car: 
         seen = viewer.watch(5)
         assert len(seen) >= 5
         assert np.abs(cv2.blur(seen[0], (9, 9)).astype(int) - cv2.blur(FRAME, (9, 9))).mean() < 12
-    shown = car.page.shared.frame[0]
-    assert car.page.server.pictures.encodings <= shown  # and not 3 times that
+    encodings = car.page.server.pictures.encodings
+    assert encodings <= car.page.shared.frame[0]  # and not 3 times that
     for viewer in viewers:
         viewer.socket.close()
 
@@ -284,7 +286,7 @@ def test_nobody_watches_nothing_is_encoded(car: Car) -> None:
 @pytest.mark.parametrize("leave", ["close", "reset", "freeze"])
 def test_viewers_that_leave_rudely_leave_nothing(car: Car, monkeypatch: pytest.MonkeyPatch, leave: str) -> None:
     """freeze: the link is gone, nobody says so; the stream stands still until the server gives it up."""
-    monkeypatch.setattr(handlers, "SEND_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(handlers, "SEND_TIMEOUT_S", 2.0)
     server = car.page.server
     viewers = [Viewer(car) for _ in range(3)]
     for viewer in viewers:
