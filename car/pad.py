@@ -38,6 +38,8 @@ _ARMING_BUTTON = {"nimbus": "x", "wiiu": "START"}
 class _Ours(donkeycar.JoystickController):  # type: ignore[misc] # donkeycar has no types
     """What differs from donkeycar's controllers; mixed into the one of the pad's kind."""
 
+    js: Any  # donkeycar's Joystick, once it is open
+
     def __init__(self, **options: Any) -> None:
         self.acts: deque[Act] = deque(maxlen=16)
         self.connected = False

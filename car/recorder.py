@@ -7,6 +7,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import numpy as np
+from numpy.typing import NDArray
 
 from storage.files import StorageError
 from storage.tub_writer import ColumnType, TubWriter, Value
@@ -56,14 +57,14 @@ class Recorder:
     def run(
         self,
         recording: bool | None,
-        frame: np.ndarray,
+        frame: NDArray[np.uint8],
         user_steering: float | None,
         user_throttle: float | None,
         mode: str,
         pilot_steering: float | None,
         pilot_throttle: float | None,
         action: int | None,
-        advantages: np.ndarray | None,
+        advantages: NDArray[np.float32] | None,
         steering: float,
         throttle: float,
         t_capture_ns: int,
@@ -136,7 +137,7 @@ class Recorder:
                     return
 
 
-def _gap(advantages: np.ndarray) -> float | None:
+def _gap(advantages: NDArray[np.float32]) -> float | None:
     """Of the best action over the second best."""
     if advantages.size < 2:
         return None

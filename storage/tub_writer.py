@@ -16,11 +16,12 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from storage.files import StorageError, remedy, write_file
 
 ColumnType = Literal["float", "int", "str", "boolean", "image_array"]
-Value = float | int | str | bool | np.ndarray | None
+Value = float | int | str | bool | NDArray[np.uint8] | None
 
 CATALOG_RECORDS = 1000
 MANIFEST_PERIOD_S = 5.0  # how old its count may be after a kill; the records are all there
@@ -99,7 +100,7 @@ class TubWriter:
     def _catalogs(self) -> int:
         return -(-self.records // CATALOG_RECORDS)
 
-    def _write_image(self, name: str, frame: np.ndarray) -> str:
+    def _write_image(self, name: str, frame: NDArray[np.uint8]) -> str:
         bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR if frame.ndim == 3 else cv2.COLOR_GRAY2BGR)
         jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
         file = self.path / "images" / name

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from car.arming import Act, after
 from car.page.message import Message
@@ -38,7 +39,7 @@ class Page:
 
     def run(
         self,
-        frame: np.ndarray | None,
+        frame: NDArray[np.uint8] | None,
         records: int | None,
         mode: str | None,
         recording: bool | None,

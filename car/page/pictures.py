@@ -4,13 +4,14 @@ import asyncio
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from car.page.shared import Shared
 
 JPEG_QUALITY = 75
 
 
-def encode(frame: np.ndarray) -> bytes:
+def encode(frame: NDArray[np.uint8]) -> bytes:
     """RGB uint8 (h, w, 3) or grey uint8 (h, w) -> JPEG."""
     bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) if frame.ndim == 3 else frame
     return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()

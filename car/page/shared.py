@@ -5,6 +5,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from car.page.message import Message
 from car.page.seat import Seat
@@ -36,7 +37,7 @@ class Shared:
     refused: int = 0  # messages that were none, came too fast, or from one who does not drive
     shown: Shown = Shown()
     watched: bool = False  # somebody looks at the pictures
-    frame: tuple[int, np.ndarray] | None = None  # number and RGB or grey uint8, the loop's copy for the encoder
+    frame: tuple[int, NDArray[np.uint8]] | None = None  # number and RGB or grey uint8, the loop's copy for the encoder
 
     def hear(self, who: Hashable, message: Message) -> bool:
         """Take a message that passed the parser. False where who may not say it, for another drives; a STOP counts."""

@@ -150,7 +150,7 @@ def test_nothing_drives_on_by_itself_and_nothing_is_armed_with_the_throttle_held
 def test_a_pad_that_goes_away_stops_the_car_and_may_come_back(car: Car, pad: FakePad) -> None:
     pad.axis(THROTTLE, -1.0)
     pad.axis(STEERING, 1.0)
-    car.becomes(throttle=pytest.approx(0.2), steering=1.0)
+    car.becomes(throttle=pytest.approx(0.2, abs=0.001), steering=1.0)
     pad.unplug()
     car.becomes(drives=False)
     assert (car.steering, car.throttle, car.armed) == (0.0, 0.0, False)
@@ -161,7 +161,7 @@ def test_a_pad_that_goes_away_stops_the_car_and_may_come_back(car: Car, pad: Fak
 
 def test_a_pad_that_speaks_nonsense_is_a_pad_that_is_gone(car: Car, pad: FakePad) -> None:
     pad.axis(THROTTLE, -1.0)
-    car.becomes(throttle=pytest.approx(0.2))
+    car.becomes(throttle=pytest.approx(0.2, abs=0.001))
     pad.garble(struct.pack("IhBB", 0, 1, js.BUTTON, 255))  # it has 200
     car.becomes(drives=False)
     assert (car.throttle, car.armed) == (0.0, False)

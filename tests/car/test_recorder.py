@@ -123,7 +123,7 @@ def test_the_pads_button_deletes_the_last_records(recorder: Recorder) -> None:
 
 
 def test_two_drives_in_one_second_are_two_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.time, "strftime", lambda _: "2026-11-22_14-05-09")
+    monkeypatch.setattr(module.time, "strftime", lambda *_: "2026-11-22_14-05-09")
     names = []
     for _ in range(3):
         recorder = Recorder(tmp_path, "model")

@@ -121,7 +121,7 @@ def test_a_hostile_page_cannot_drive_though_the_browser_has_the_cookie(car: Car)
 
 def test_a_socket_drives_and_hears_how_the_car_is(car: Car) -> None:
     async def conversation(socket: WebSocketClientConnection) -> None:
-        state = await hear(socket, driver="nobody")
+        state = await hear(socket, driver="nobody", num_records=7)
         assert (state["driveMode"], state["recording"], state["num_records"]) == ("user", False, 7)
         assert state["label"] == "A TEST"
         await say(socket, angle=-0.5, throttle=0.0, drive_mode="local_angle", recording=True)
@@ -165,7 +165,7 @@ def test_one_drives_the_other_watches_and_may_stop(car: Car) -> None:
         for _ in range(10):
             await say(first, angle=0.1)
             await say(second, angle=-1, throttle=1, drive_mode="local")
-            assert (await hear(second))["driver"] == "other"
+            await hear(second, driver="other")
         assert (car.steering, car.throttle, car.mode) == (0.1, 0.0, "user")
         await say(second, stop=True)
         await hear(second, stopped=True)
