@@ -6,6 +6,7 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -204,12 +205,14 @@ manage.main()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=PROJECT)
 
     def until(pattern: str) -> None:
-        seen = []
+        seen, deadline = [], time.monotonic() + 20
         for line in process.stdout:
             seen.append(line)
             if re.search(pattern, line):
                 return
-        raise AssertionError("".join(seen))
+            if time.monotonic() > deadline:
+                break
+        raise AssertionError(f"no {pattern} in:\n" + "".join(seen[-20:]))
 
     try:
         until(r"throttle \+0\.20")  # the policy drives

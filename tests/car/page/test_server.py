@@ -147,7 +147,11 @@ def test_a_driver_that_falls_silent_is_stopped_and_sees_it(car: Car) -> None:
     talk(car, conversation)
 
 
-def test_a_driver_whose_page_closes_is_stopped(car: Car) -> None:
+def test_a_driver_whose_page_closes_is_stopped_without_waiting_for_the_silence(
+    car: Car, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seat, "SILENT_NS", 600_000_000_000)
+
     async def conversation(socket: WebSocketClientConnection) -> None:
         await say(socket, throttle=0.0, arm=True)
         await hear(socket, armed=True)
