@@ -1,12 +1,16 @@
 """The program itself: what a person at a keyboard gets, and what their browser can do."""
 
 import asyncio
+import contextlib
+import os
+import pty
 import re
 import resource
 import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -175,3 +179,33 @@ def test_without_a_page_there_is_none(tmp_path: Path, arguments: list[str]) -> N
 
 def test_recordings_of_recordings_are_refused(manage) -> None:
     assert_one_line(manage("drive", "--camera", "tub:x", "--record"), "--record", "need the simulated car")
+
+
+def test_in_a_terminal_the_link_stays_below_the_picture_and_space_stops(tmp_path: Path) -> None:
+    child, terminal = pty.fork()
+    if child == 0:
+        manage = [str(PROJECT / "manage.py"), "drive", "--port", "0", "--car", str(tmp_path)]
+        os.execv(sys.executable, [sys.executable, *manage])  # noqa: S606
+    shown = b""
+
+    def until(text: bytes) -> None:
+        nonlocal shown
+        deadline = time.monotonic() + 30
+        while text not in shown:
+            assert time.monotonic() < deadline, shown[-2000:]
+            shown += os.read(terminal, 65536)
+
+    for press, answer in ((b"", b"throttle +0.20"), (b" ", b"(STOP is pressed)"), (b"g", b"(not armed)")):
+        os.write(terminal, press)
+        until(answer)
+    for below in (b"/?token=", b"space: STOP"):
+        assert shown.count(below) > 2
+    shown = b""
+    os.write(terminal, b"g")
+    until(b"throttle +0.20")
+    os.write(terminal, b"\x03")  # Ctrl-C
+    with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+        while os.read(terminal, 65536):
+            pass
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    os.close(terminal)
