@@ -79,11 +79,17 @@ def drive(
     armed: Annotated[
         bool, typer.Option("--armed", help="Arm at the start, with nobody asked: the motor may turn. Wheels up!")
     ] = False,
+    page: Annotated[bool, typer.Option(help="The driver's page, in a browser; never without --realtime.")] = True,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Of the page. Default: 8887, or as in settings.toml.")
+    ] = None,
+    record: Annotated[bool, typer.Option("--record", help="Record from the start, into the car's drives/.")] = False,
     car: CarOption = PROJECT / "mycar",
 ) -> None:
     """Drive: the policy at the wheel of the real car on a Raspberry Pi, of the simulated one elsewhere; live."""
     from car.drive import Wires, choose_model, drive_footage, drive_real, drive_simulated  # noqa: PLC0415
     from car.hardware import choose_camera, choose_drivetrain, hardware  # noqa: PLC0415
+    from car.people import Wanted  # noqa: PLC0415
     from settings import load_settings  # noqa: PLC0415
 
     _crossings_need_a_track(crossings, track)
@@ -93,16 +99,20 @@ def drive(
     chip = choose_drivetrain(drivetrain, chosen, kind, sim=simulated)
     if chosen.kind != "sim" and (laps is not None or picture is not None or track is not None):
         raise UserError("--laps, --picture and --track need the simulated car; leave them out, or type --sim")
+    if chosen.kind == "tub" and record:
+        raise UserError("--record of a recording would be a copy; leave it out, or --camera")
     if armed and chip == "sim":
         raise UserError("--armed is for a drivetrain behind the guardian; add --drivetrain simchip or pca9685")
     wires = None if chip == "sim" else Wires(chip, armed)
+    wanted = Wanted(page, port, record)
     if chosen.kind == "tub":
-        drive_footage(choose_model(car, model), settings, car, chosen.tub, realtime=realtime, wires=wires)
+        drive_footage(choose_model(car, model), settings, car, wanted, chosen.tub, realtime=realtime, wires=wires)
     elif chosen.kind == "sim":
         drive_simulated(
             choose_model(car, model),
             settings,
             car,
+            wanted,
             seed=seed,
             laps=laps,
             realtime=realtime,
@@ -112,7 +122,7 @@ def drive(
             wires=wires,
         )
     else:
-        drive_real(choose_model(car, model), settings, car, chosen, wires=wires)
+        drive_real(choose_model(car, model), settings, car, wanted, chosen, wires=wires)
 
 
 @app.command()

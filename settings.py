@@ -62,6 +62,23 @@ class CameraSettings(_Section):
     ] = False
 
 
+PadType = Literal["ps3", "ps3sixad", "ps4", "nimbus", "xbox", "xboxswapped", "wiiu", "F710", "rc3"]
+
+
+class PageSettings(_Section):
+    """[page]: the driver's page."""
+
+    enabled: Annotated[bool, Field(description="there is one")] = True
+    port: Annotated[int, Field(ge=0, le=65535, description="of its address; 0: any that is free")] = 8887
+
+
+class PadSettings(_Section):
+    """[pad]: a game pad."""
+
+    type: Annotated[PadType | None, Field(description="donkeycar's CONTROLLER_TYPE; none where left out")] = None
+    device: Annotated[str, Field(min_length=1, description="where Linux shows it")] = "/dev/input/js0"
+
+
 class Settings(_Section):
     """The whole of settings.toml."""
 
@@ -71,6 +88,8 @@ class Settings(_Section):
     ] = "auto"
     drive: DriveSettings = DriveSettings()
     camera: CameraSettings = CameraSettings()
+    page: PageSettings = PageSettings()
+    pad: PadSettings = PadSettings()
 
 
 def load_settings(car: Path) -> Settings:

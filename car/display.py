@@ -54,16 +54,20 @@ class Display:
         place: Place,
         camera: Camera,
         actions: ActionTable,
+        words: str = "",
         *,
         pictures: bool,
         out: TextIO = sys.stdout,
     ) -> None:
-        """pictures: `out` is a terminal that can show them."""
+        """words: how to take part, shown throughout. pictures: `out` is a terminal that can show them."""
         self._place, self._camera, self._actions = place, camera, actions
         self._pictures, self._out = pictures, out
         self._latency_ms: deque[float] = deque(maxlen=1000)
         self._frames, self._shown = 0, 0.0
         self._started = time.monotonic()
+        self._words = words
+        if words and not pictures:
+            print(words, file=out, flush=True)
 
     def run(
         self,
@@ -90,7 +94,12 @@ class Display:
             second = self._place.second_picture(2 * ROWS)
             if second is not None:
                 picture = np.hstack([picture, np.zeros((2 * ROWS, 2, 3), np.uint8), second])
-            lines = [*as_text(picture), self.status(), f"{command}  {self._bars(advantages)}"]
+            lines = [
+                *as_text(picture),
+                self.status(),
+                f"{command}  {self._bars(advantages)}",
+                *self._words.splitlines(),
+            ]
             self._out.write(("\x1b[2J" if first else "") + "\x1b[H" + "".join(f"{line}\x1b[K\n" for line in lines))
             self._out.flush()
         else:

@@ -13,7 +13,8 @@ from car.driver_mode import DriverMode
 from car.drivetrain import Drivetrain, open_drivetrain
 from car.governor import Governor, Limits
 from car.hardware import CameraChoice
-from car.logbook import Logbook
+from car.logbook import DRIVES, Logbook
+from car.people import People, Wanted, people
 from car.pi_camera import PiCamera
 from car.policy import Policy
 from car.preprocessing import Preprocessing
@@ -21,7 +22,7 @@ from car.simulated import SimulatedCamera, SimulatedCar, SimulatedDrivetrain
 from car.snapshots import Snapshots
 from car.tub_camera import NoDrivetrain, TubCamera
 from car.usb_camera import UsbCamera
-from car.vehicle import Part, PartFailed, Vehicle, parts_table
+from car.vehicle import PartFailed, Vehicle, parts_table
 from errors import UserError
 from models.folder import Model, load_model
 from settings import PROJECT, Settings
@@ -29,7 +30,6 @@ from storage.files import StorageError
 from storage.tub import Tub
 
 PRETRAINED = PROJECT / "models" / "pretrained"
-DRIVES = "drives"  # in the car's own folder
 Camera = SimulatedCamera | TubCamera | PiCamera | UsbCamera
 Place = SimulatedCar | TubCamera | RealPlace
 LABELS = {"pca9685": "CAR", "simchip": "CAMERA, SERVOS SIMULATED", None: "CAMERA, NOTHING MOVES"}
@@ -54,6 +54,7 @@ def drive_simulated(
     model: Model,
     settings: Settings,
     folder: Path,
+    wanted: Wanted,
     *,
     seed: int,
     laps: int | None,
@@ -67,15 +68,13 @@ def drive_simulated(
     With wires, the guardian gets the commands, and the simulated car those that it lets through.
 
     folder: the car's own; a film and a summary go to its drives/. track, crossings: as SimulatedCar takes them.
-    Raises UserError when a part fails, the car keeps leaving the road, the track cannot be driven or what is left
-    behind cannot be written.
+    Raises UserError when a part fails, the car keeps leaving the road, the track cannot be driven, the page's port is
+    taken or what is left behind cannot be written.
     """
     car = SimulatedCar(model.contract.observation, seed, track, crossings=crossings)
     camera = SimulatedCamera(car, realtime=realtime)
     simulated = SimulatedDrivetrain(car, camera.clock_ns)
-    drivetrain = _wired(wires, folder, settings, camera) if wires else simulated
-    armed = wires is None or wires.armed
-    vehicle = _vehicle(model, settings, camera, drivetrain, car, realtime=realtime, armed=armed)
+    vehicle = _vehicle(model, settings, folder, wanted, camera, simulated, car, wires=wires, realtime=realtime)
     if wires:
         vehicle.add(_Obeys(simulated), ["steering", "throttle", "guardian/state", "guardian/reason"])
     vehicle.add(_EndsWhen(vehicle, lambda: laps is not None and (car.laps >= laps or car.off_roads >= MOST_OFF_ROADS)))
@@ -94,7 +93,14 @@ def drive_simulated(
 
 
 def drive_footage(
-    model: Model, settings: Settings, folder: Path, tub: Path, *, realtime: bool, wires: Wires | None = None
+    model: Model,
+    settings: Settings,
+    folder: Path,
+    wanted: Wanted,
+    tub: Path,
+    *,
+    realtime: bool,
+    wires: Wires | None = None,
 ) -> None:
     """Show the policy a recording until it ends or Ctrl-C. Nothing moves but, with wires, what hangs on them.
 
@@ -102,32 +108,32 @@ def drive_footage(
     Raises UserError when a part fails, the tub cannot be read or what is left behind cannot be written.
     """
     camera = TubCamera(Tub(tub), model.contract.observation, realtime=realtime)
-    drivetrain = _wired(wires, folder, settings, camera) if wires else NoDrivetrain(camera.clock_ns)
-    armed = wires is None or wires.armed
-    vehicle = _vehicle(model, settings, camera, drivetrain, camera, realtime=realtime, armed=armed)
+    nothing = NoDrivetrain(camera.clock_ns)
+    vehicle = _vehicle(model, settings, folder, wanted, camera, nothing, camera, wires=wires, realtime=realtime)
     vehicle.add(_EndsWhen(vehicle, lambda: camera.ended))
     _tell(_drive(vehicle, Logbook(camera), model, folder))
 
 
-def drive_real(model: Model, settings: Settings, folder: Path, chosen: CameraChoice, *, wires: Wires | None) -> None:
+def drive_real(
+    model: Model, settings: Settings, folder: Path, wanted: Wanted, chosen: CameraChoice, *, wires: Wires | None
+) -> None:
     """Drive with a real camera until Ctrl-C. Nothing moves but, with wires, what hangs on them.
 
     folder: the car's own; a film and a summary go to its drives/.
-    Raises UserError where the camera or the servos are missing, a part fails or what is left behind cannot be written:
-    nothing falls back to a simulated one.
+    Raises UserError where the camera or the servos are missing, the page's port is taken, a part fails or what is left
+    behind cannot be written: nothing falls back to a simulated one.
     """
     spec = model.contract.observation
     camera = PiCamera(spec, settings.camera) if chosen.kind == "pi" else UsbCamera(spec, settings.camera, chosen.device)
     for sentence in camera.granted.differs:
         print(f"the camera: {sentence}", file=sys.stderr)
+    place = RealPlace(LABELS[wires.kind if wires else None], camera.granted)
+    nothing = NoDrivetrain(camera.clock_ns)
     try:
-        drivetrain = _wired(wires, folder, settings, camera) if wires else NoDrivetrain(camera.clock_ns)
+        vehicle = _vehicle(model, settings, folder, wanted, camera, nothing, place, wires=wires, realtime=True)
     except UserError:
         camera.shutdown()
         raise
-    place = RealPlace(LABELS[wires.kind if wires else None], camera.granted)
-    armed = wires is None or wires.armed
-    vehicle = _vehicle(model, settings, camera, drivetrain, place, realtime=True, armed=armed)
     _tell(_drive(vehicle, Logbook(place), model, folder))
 
 
@@ -164,13 +170,23 @@ def _wired(wires: Wires, folder: Path, settings: Settings, camera: Camera) -> Dr
 def _vehicle(
     model: Model,
     settings: Settings,
+    folder: Path,
+    wanted: Wanted,
     camera: Camera,
-    drivetrain: Part,
+    drivetrain: SimulatedDrivetrain | NoDrivetrain,
     place: Place,
     *,
+    wires: Wires | None,
     realtime: bool,
-    armed: bool,
 ) -> Vehicle:
+    """drivetrain: the one without wires. Raises UserError, and leaves nobody at the servos then."""
+    wired = _wired(wires, folder, settings, camera) if wires else None
+    try:
+        others = _others(model, settings, folder, wanted, place, wires=wires, realtime=realtime)
+    except UserError:
+        if wired:
+            wired.shutdown()
+        raise
     drive, spec = settings.drive, model.contract.observation
     table = parts_table(
         camera=camera,
@@ -178,10 +194,31 @@ def _vehicle(
         policy=Policy(model.policy, model.contract),
         driver_mode=DriverMode(drive.throttle_multiplier),
         governor=Governor(Limits(drive.throttle_cap, drive.oldest_frame_s, drive.throttle_slew_per_s), camera.clock_ns),
-        drivetrain=drivetrain,
-        display=Display(place, camera, model.contract.actions, pictures=realtime and sys.stdout.isatty()),
+        drivetrain=wired or drivetrain,
+        display=Display(place, camera, model.contract.actions, others.words, pictures=realtime and sys.stdout.isatty()),
+        **others.parts,
     )
-    return Vehicle(table, {"user/mode": drive.mode, "user/armed": armed, "user/stop": False})
+    armed = wires is None or wires.armed  # a simulated car hurts nobody
+    return Vehicle(
+        table, {"user/mode": drive.mode, "user/armed": armed, "user/stop": False, "recording": wanted.record}
+    )
+
+
+def _others(
+    model: Model,
+    settings: Settings,
+    folder: Path,
+    wanted: Wanted,
+    place: Place,
+    *,
+    wires: Wires | None,
+    realtime: bool,
+) -> People:
+    """Who takes part: nobody where a recording is shown and nothing moves. Raises UserError."""
+    if wires is None and isinstance(place, TubCamera):
+        return People({}, "")
+    simulated = not isinstance(place, RealPlace) and (wires is None or wires.kind == "simchip")
+    return people(folder, settings, model, wanted, label=place.label, simulated=simulated, realtime=realtime)
 
 
 class _Obeys:

@@ -35,7 +35,7 @@ class Part(Protocol):
 class Row:
     """A line of the table. The part is skipped while the memory's `when` is false, and its outputs then stay."""
 
-    part: Part
+    part: Part | None  # None: this car goes without
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     when: str | None = None
@@ -50,8 +50,12 @@ def parts_table(
     governor: Part,
     drivetrain: Part,
     display: Part,
+    pad: Part | None = None,
+    page: Part | None = None,
+    terminal: Part | None = None,
+    recorder: Part | None = None,
 ) -> list[Row]:
-    """From light to servo."""
+    """From light to servo. What one of the pad, the page and the terminal leaves alone passes through it."""
     # fmt: off
     return [
         Row(camera, (),
@@ -61,6 +65,14 @@ def parts_table(
         Row(policy, ("pilot/observation",),
             ("pilot/action", "pilot/steering", "pilot/throttle", "pilot/advantages", "pilot/inference_ms"),
             when="pilot/due"),
+        Row(pad, ("user/mode", "recording", "user/armed", "user/stop"),
+            ("user/steering", "user/throttle", "user/mode", "recording", "user/armed", "user/stop", "user/pad_drives")),
+        Row(page, ("cam/image_array", "tub/num_records", "user/mode", "recording", "user/armed", "user/stop",
+                   "user/steering", "user/throttle", "user/pad_drives",
+                   "steering", "throttle", "governor/reason", "guardian/reason", "recorder/note"),
+            ("user/steering", "user/throttle", "user/mode", "recording", "user/armed", "user/stop")),
+        Row(terminal, ("user/armed", "user/stop"),
+            ("user/armed", "user/stop")),
         Row(driver_mode, ("user/mode", "user/steering", "user/throttle", "pilot/steering", "pilot/throttle"),
             ("wanted/steering", "wanted/throttle")),
         Row(governor, ("wanted/steering", "wanted/throttle", "cam/t_capture_ns", "user/armed", "user/stop"),
@@ -69,6 +81,10 @@ def parts_table(
             ("drivetrain/t_command_ns", "guardian/state", "guardian/reason")),
         Row(display, ("cam/image_array", "cam/t_capture_ns", "drivetrain/t_command_ns", "steering", "throttle",
                       "governor/reason", "pilot/advantages", "guardian/reason")),
+        Row(recorder, ("recording", "cam/image_array", "user/steering", "user/throttle", "user/mode",
+                       "pilot/steering", "pilot/throttle", "pilot/action", "pilot/advantages",
+                       "steering", "throttle", "cam/t_capture_ns", "drivetrain/t_command_ns"),
+            ("recording", "tub/num_records", "recorder/note")),
     ]
     # fmt: on
 
@@ -81,6 +97,8 @@ class Vehicle(DonkeyVehicle):  # type: ignore[misc]  # donkeycar has no types
         self.profiler = WhoRuns()  # donkeycar's profiler keeps every duration of every part: 69 MB an hour
         self.failure: Exception | None = None
         for row in table:
+            if row.part is None:
+                continue
             self.add(row.part, list(row.reads), list(row.writes), run_condition=row.when)
         for key, value in memory.items():
             self.mem[key] = value

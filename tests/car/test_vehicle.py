@@ -88,9 +88,10 @@ def test_ctrl_c_is_no_failure() -> None:
     assert counter.ended
 
 
-def test_nothing_is_read_before_it_is_written_but_what_a_person_says() -> None:
+def test_nothing_is_read_before_it_is_written_but_what_a_person_says_and_what_the_page_shows() -> None:
     parts = dict.fromkeys(("camera", "preprocessing", "policy", "driver_mode", "governor", "drivetrain", "display"))
-    written = {"user/mode", "user/steering", "user/throttle", "user/armed", "user/stop"}
+    written = {"user/mode", "recording", "user/armed", "user/stop"}  # as the drive begins
+    written |= {"tub/num_records", "steering", "throttle", "governor/reason", "guardian/reason", "recorder/note"}
     for row in parts_table(**parts):
         assert written.issuperset(row.reads), row
         assert row.when is None or row.when in written
