@@ -330,7 +330,7 @@ def _donkey_linear() -> Path | None:
     if not file.exists() and importlib.util.find_spec("tensorflow") is not None:
         import subprocess  # noqa: PLC0415
 
-        make = [sys.executable, "-m", "trainer.donkey_linear", file]
+        make = [sys.executable, "-m", "trainer.donkey_linear", str(file)]
         made = subprocess.run(make, cwd=PROJECT, capture_output=True, text=True, check=False)  # noqa: S603, our own
         if made.returncode:
             raise UserError(f"donkeycar's linear model could not be made: {made.stderr.strip().splitlines()[-1]}")

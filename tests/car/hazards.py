@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -148,6 +149,13 @@ class Drive:
                     return int(entry.name)
         raise AssertionError("there is no guardian")
 
+    def page_socket(self) -> str:
+        """The address that its page talks to; it was started with stdout=PIPE."""
+        assert self.process.stdout is not None
+        found = re.search(r"http://(\S+)/\?token=(\S+)", self.process.stdout.readline())
+        assert found, "no link to the page"
+        return f"ws://{found[1]}/wsDrive?token={found[2]}"
+
     def end(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
@@ -179,6 +187,47 @@ def driving(car: Path, *arguments: str, hurt: str = "", **popen: object) -> Iter
             time.sleep(0.3)
             yield chip, drive, lateness
     finally:
+        drive.end()
+        chip.close()
+
+
+_PAGE = """
+import asyncio, json, sys
+from tornado.websocket import websocket_connect
+
+async def thumb(link):
+    page = await websocket_connect(link, on_message_callback=lambda _: None)
+
+    async def hold(throttle, **more):
+        for _ in range(10):
+            await page.write_message(json.dumps(dict(angle=-0.5, throttle=throttle, **more)))
+            await asyncio.sleep(0.05)
+
+    await hold(0.0, drive_mode="user")
+    await hold(0.0, arm=True)
+    while True:
+        await hold(0.2)
+
+asyncio.run(thumb(sys.argv[1]))
+"""
+
+
+@contextlib.contextmanager
+def driven_by_page(car: Path) -> Iterator[tuple[Chip, "subprocess.Popen[bytes]", Lateness]]:
+    """A person's page, which is a process of its own, has armed the car and keeps it moving; then it is the test's
+    turn."""
+    chip, page = Chip(car), None
+    drive = Drive(car, "--port", "0", armed=False, stdout=subprocess.PIPE)
+    try:
+        page = subprocess.Popen([sys.executable, "-c", _PAGE, drive.page_socket()], cwd=PROJECT)
+        with Lateness() as lateness:
+            chip.wait_moving()
+            time.sleep(0.3)
+            yield chip, page, lateness
+    finally:
+        if page:
+            page.kill()
+            page.wait()
         drive.end()
         chip.close()
 

@@ -5,9 +5,11 @@ The limits are the promised ones. A machine that is busy wakes its processes lat
 the test's own in the same window, and that much is allowed for each of the three processes between event and chip.
 """
 
+import asyncio
 import fcntl
 import os
 import pty
+import resource
 import signal
 import subprocess
 import sys
@@ -20,12 +22,23 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from tornado.websocket import websocket_connect
 
 from car.guardian.client import Client
 from car.guardian.messages import Command, State
 from settings import PROJECT
 from tests.car.hazard_table import HAZARDS, record
-from tests.car.hazards import NEUTRAL_US, Chip, Drive, Lateness, driving, environment, guardian_arguments
+from tests.car.hazards import (
+    NEUTRAL_US,
+    TICK_US,
+    Chip,
+    Drive,
+    Lateness,
+    driven_by_page,
+    driving,
+    environment,
+    guardian_arguments,
+)
 
 PROCESSES = 3
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
@@ -210,6 +223,19 @@ def test_a_part_does_its_worst(car: Path, row: int, hurt: str) -> None:
             complaints = ended(drive)
             assert drive.process.returncode == 1
             assert "Policy failed while driving: RuntimeError: a bug" in complaints
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["it closes", "its Wi-Fi drops"])
+def test_8_the_page_that_drives(car: Path, number: signal.Signals) -> None:
+    """SIGKILL: its socket is closed. SIGSTOP: the socket stays open, and nothing comes in any more."""
+    with driven_by_page(car) as (chip, page, lateness):
+        assert chip.now().steering_us < NEUTRAL_US - TICK_US  # the page's steering
+        event_ns = time.monotonic_ns()
+        page.send_signal(number)
+        stands_in_time(8, chip, event_ns, lateness, number.name)
+        page.send_signal(signal.SIGCONT)
+        time.sleep(0.5)
+        assert chip.now().neutral  # the thumb is still on it, and nobody has armed the car again
 
 
 @pytest.mark.parametrize("throttle", ["99.0", '-float("inf")'])
@@ -445,6 +471,52 @@ def test_15_garbage_is_refused_and_counted(guardian: tuple[Chip, Path]) -> None:
     assert all(standing.neutral for standing in chip.history())
     client.close()
     record(15, note="at the guardian")
+
+
+def test_15_garbage_is_refused_by_the_page(car: Path) -> None:
+    """The car is armed and a person's to drive, so that whatever gets through moves it; as the last message does."""
+    (car / "settings.toml").write_text('[drive]\nmode = "user"\n')
+    garbage = [f'{{"angle": 0, "throttle": {value}}}' for value in ("99", "-1.01", "NaN", "1e999", '"0.2"', "true")]
+    garbage += ["full ahead", "[0.2]", '{"throttle": 0.2', '{"throttle": 0.2, "speed": 1}', os.urandom(40)]
+
+    async def say(link: str, message: str | bytes) -> None:
+        page = await websocket_connect(link)
+        await page.write_message(message, binary=isinstance(message, bytes))
+        await asyncio.sleep(0.1)
+        page.close()
+
+    chip = Chip(car)
+    drive = Drive(car, "--port", "0", stdout=subprocess.PIPE)
+    try:
+        link = drive.page_socket()
+        chip.wait(lambda standing: standing.throttle_us > 0, "a pulse")
+        for message in garbage:
+            asyncio.run(say(link, message))
+        assert all(standing.neutral for standing in chip.history())
+        asyncio.run(say(link, '{"angle": 0, "throttle": 0.2}'))
+        assert not all(standing.neutral for standing in chip.history())
+        record(15, note="at the page")
+    finally:
+        drive.end()
+        chip.close()
+
+
+def test_20_the_disk_is_full_while_recording(car: Path) -> None:
+    """The disk: no file of the process may grow beyond 12,000 bytes, which its catalog wants to after two seconds."""
+    limit = (12_000, 12_000)
+    limited = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit)}
+    with driving(car, "--record", **limited) as (chip, drive, _):
+        began_ns = time.monotonic_ns()
+        seen, records = -1, 0
+        while records != seen:
+            time.sleep(1)
+            seen, records = records, len(list((car / "drives").glob("*-tub/images/*")))
+        assert records > 10
+        moved = [standing for standing in chip.history() if standing.t_ns > began_ns]
+        assert not any(standing.neutral for standing in [*moved, chip.now()])
+        drive.process.send_signal(signal.SIGINT)
+        assert "recording stopped: cannot write" in ended(drive)
+        record(20)
 
 
 def test_a_guardian_that_is_supervised_outlives_its_drivers_and_signals(guardian: tuple[Chip, Path]) -> None:

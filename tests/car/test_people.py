@@ -161,6 +161,7 @@ def test_the_second_simulated_drive_says_where_its_page_is(tmp_path: Path) -> No
         (tmp_path / "settings.toml").write_text(f"[page]\nport = {port}\n")
         drive = Drive("--car", tmp_path)
         assert drive.port not in ("", str(port))
+        assert drive.process.stdout.readline().startswith("SIMULATED")  # it drives: Ctrl-C is no failure now
         drive.end()
 
 
