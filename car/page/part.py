@@ -79,7 +79,7 @@ class Page:
         if self.shared.stop_pressed:  # after the wishes: a STOP outranks all of the same round
             self.shared.stop_pressed = False
             armed, stop = after(Act.STOP, armed, stop)
-        why = reason or guardian_reason or ""
+        why = guardian_reason or reason or ""  # the last word first, as in the terminal
         shown = Shown(mode, recording, records or 0, armed, stop, steering or 0.0, throttle or 0.0, why)
         self.shared.shown = replace(shown, note=note or self._note, pad_drives=bool(pad_drives))
         if self.shared.watched and frame is not None:
