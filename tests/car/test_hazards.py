@@ -147,6 +147,27 @@ def test_6_e_stop_by_a_signal_to_the_guardian(car: Path) -> None:
         stands_in_time(6, chip, event_ns, lateness, "SIGUSR1")
 
 
+def test_6_e_stop_by_the_page_of_one_who_watches(car: Path) -> None:
+    """In full autopilot, and the page is closed right afterwards."""
+    with driving(car, "--port", "0", stdout=subprocess.PIPE) as (chip, drive, lateness):
+
+        async def stop() -> int:
+            page = await websocket_connect(drive.page_socket())
+            event_ns = time.monotonic_ns()
+            await page.write_message('{"stop": true}')
+            page.close()
+            return event_ns
+
+        stands_in_time(6, chip, asyncio.run(stop()), lateness, "the page's STOP")
+
+
+def test_6_e_stop_by_a_signal_to_the_driving_process(car: Path) -> None:
+    with driving(car) as (chip, drive, lateness):
+        event_ns = time.monotonic_ns()
+        drive.process.send_signal(signal.SIGUSR1)
+        stands_in_time(6, chip, event_ns, lateness, "SIGUSR1 to drive")
+
+
 CAMERA_BLOCKS = """
 from car.simulated import SimulatedCamera
 real = SimulatedCamera.run
