@@ -6,12 +6,12 @@ ARGS ?=
 export PYTHON
 PIP_INSTALL = .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r
 
-.PHONY: help drive train evaluate test test-slow check check-trixie install install-trainer install-dev locks peers clean
+.PHONY: help drive train evaluate test test-slow check check-trixie check-arm64 service install install-trainer install-dev locks peers clean
 
 help: ## this page
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | column -t -s "$$(printf '\t')"
 
-drive: install ## a policy drives the simulated car, shown live
+drive: install ## a policy drives: the real car on a Raspberry Pi, the simulated one elsewhere
 	@.venv/bin/python manage.py drive $(ARGS)
 
 train: install-trainer ## learn to drive, from nothing, in 10 minutes
@@ -33,13 +33,19 @@ check: install-dev ## lint, format, types, who may import whom
 check-trixie: ## the suite on Debian Trixie, Python 3.13, in a root of its own (needs root and debootstrap)
 	@scripts/check-trixie
 
+check-arm64: install ## the car on arm64 Bookworm, under qemu, int8 outputs compared (needs root, debootstrap and qemu-user-static)
+	@scripts/check-arm64
+
+service: install ## on a Raspberry Pi: the car starts with the Pi, as systemd services
+	@scripts/install-service
+
 # A stamp per lock file: installed once, and again when the lock file changes.
 install: .venv/car.installed ## the car's packages, in .venv
 install-trainer: .venv/trainer.installed ## the workstation's too: TensorFlow
 install-dev: .venv/dev.installed ## and the workshop's: pytest, ruff, mypy
 
 .venv/bin/pip:
-	@python=$$(scripts/find-python) && echo "making .venv with $$python" && "$$python" -m venv .venv
+	@scripts/make-venv
 
 .venv/%.installed: requirements/%.lock .venv/bin/pip
 	@echo "installing requirements/$*.lock ..."

@@ -15,7 +15,7 @@ import importlib.util
 import inspect
 import json
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 try:
     import typer
@@ -57,38 +57,72 @@ def drive(
     realtime: Annotated[bool, typer.Option(help="At 20 frames a second, or as fast as it goes.")] = True,
     picture: Annotated[Path | None, typer.Option(metavar="PNG", help="Leave a picture of the drive there.")] = None,
     camera: Annotated[
-        str, typer.Option(metavar="sim|tub:PATH", help="The simulated car's, or a recording: nothing moves then.")
-    ] = "sim",
+        str | None,
+        typer.Option(
+            metavar="pi|usb[:N]|sim|tub:PATH",
+            help="The Pi's, a USB camera, the simulated car's, or a recording: nothing moves then. Default: pi on a "
+            "Raspberry Pi, sim elsewhere.",
+        ),
+    ] = None,
     track: Annotated[
         Path | None, typer.Option(metavar="CSV", help="The simulated track: a file of its centre line, x,y in metres.")
     ] = None,
     crossings: CrossingsOption = False,
+    drivetrain: Annotated[
+        Literal["sim", "simchip", "pca9685"] | None,
+        typer.Option(
+            help="The simulated car's; a simulated servo board, behind the guardian; or the real one, likewise. "
+            "Default: pca9685 with a real camera on a Raspberry Pi, else sim."
+        ),
+    ] = None,
+    simulated: Annotated[bool, typer.Option("--sim", help="Simulate camera and servos, on a Pi too.")] = False,
+    armed: Annotated[
+        bool, typer.Option("--armed", help="Arm at the start, with nobody asked: the motor may turn. Wheels up!")
+    ] = False,
+    page: Annotated[bool, typer.Option(help="The driver's page, in a browser; never without --realtime.")] = True,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Of the page. Default: 8887, or as in settings.toml.")
+    ] = None,
+    record: Annotated[bool, typer.Option("--record", help="Record from the start, into the car's drives/.")] = False,
     car: CarOption = PROJECT / "mycar",
 ) -> None:
-    """Drive: the policy at the wheel of the simulated car, or shown a recording; live."""
-    from car.drive import choose_model, drive_footage, drive_simulated  # noqa: PLC0415
+    """Drive: the policy at the wheel of the real car on a Raspberry Pi, of the simulated one elsewhere; live."""
+    from car.drive import Wires, choose_model, drive_footage, drive_real, drive_simulated  # noqa: PLC0415
+    from car.hardware import choose_camera, choose_drivetrain, hardware  # noqa: PLC0415
+    from car.people import Wanted  # noqa: PLC0415
     from settings import load_settings  # noqa: PLC0415
 
     _crossings_need_a_track(crossings, track)
-    kind, _, tub = camera.partition(":")
-    if kind == "tub" and tub:
-        if laps is not None or picture is not None or track is not None:
-            raise UserError("--laps, --picture and --track need the simulated car; leave them out, or --camera")
-        drive_footage(choose_model(car, model), load_settings(car), car, Path(tub).expanduser(), realtime=realtime)
-    elif camera == "sim":
+    settings = load_settings(car)
+    kind = hardware(settings)
+    chosen = choose_camera(camera, kind, sim=simulated)
+    chip = choose_drivetrain(drivetrain, chosen, kind, sim=simulated)
+    if chosen.kind != "sim" and (laps is not None or picture is not None or track is not None):
+        raise UserError("--laps, --picture and --track need the simulated car; leave them out, or type --sim")
+    if chosen.kind == "tub" and record:
+        raise UserError("--record of a recording would be a copy; leave it out, or --camera")
+    if armed and chip == "sim":
+        raise UserError("--armed is for a drivetrain behind the guardian; add --drivetrain simchip or pca9685")
+    wires = None if chip == "sim" else Wires(chip, armed)
+    wanted = Wanted(page, port, record)
+    if chosen.kind == "tub":
+        drive_footage(choose_model(car, model), settings, car, wanted, chosen.tub, realtime=realtime, wires=wires)
+    elif chosen.kind == "sim":
         drive_simulated(
             choose_model(car, model),
-            load_settings(car),
+            settings,
             car,
+            wanted,
             seed=seed,
             laps=laps,
             realtime=realtime,
             picture=picture,
             track=track,
             crossings=crossings,
+            wires=wires,
         )
     else:
-        raise UserError(f"there is no camera {camera!r}; there are sim and tub:PATH")
+        drive_real(choose_model(car, model), settings, car, wanted, chosen, wires=wires)
 
 
 @app.command()
@@ -154,6 +188,28 @@ def evaluate(
         print(f"a film and a summary of it are in {left}")
 
 
+@app.command()
+def doctor(
+    camera: Annotated[
+        str | None, typer.Option(metavar="pi|usb[:N]|sim", help="Which camera to look at. Default: as drive's.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the lines.")] = False,
+    car: CarOption = PROJECT / "mycar",
+) -> None:
+    """Is everything there that a drive needs? A line for each thing, and what to do. Exits with 1 where one fails."""
+    from car.doctor import report  # noqa: PLC0415
+
+    lines = report.examine(car, camera)
+    if as_json:
+        print(json.dumps(report.as_json(lines)))
+    else:
+        from rich.console import Console  # noqa: PLC0415
+
+        report.print_lines(lines, Console())
+    if report.worst(lines) == "fail":
+        raise typer.Exit(1)
+
+
 def _crossings_need_a_track(crossings: bool, track: object) -> None:
     if crossings and not track:
         raise UserError("--crossings is about a --track; name one, or leave it out")
@@ -172,6 +228,44 @@ def sim_look(
 
     look(Contract().observation, table, seed, tub, out)
     print(out)
+
+
+calibrate = typer.Typer(help="Measure the car once: its servo, its motor controller.", no_args_is_help=True)
+app.add_typer(calibrate, name="calibrate")
+
+WiresOption = Annotated[
+    Literal["simchip", "pca9685"], typer.Option("--drivetrain", help="The servo board, or a simulated one.")
+]
+
+
+@calibrate.command("steering")
+def calibrate_steering_command(drivetrain: WiresOption = "pca9685", car: CarOption = PROJECT / "mycar") -> None:
+    """Find the servo's left, centre and right, in small steps, in the terminal."""
+    from car.calibrating import calibrate  # noqa: PLC0415
+
+    print(f"saved in {calibrate('steering', drivetrain, car)}")
+
+
+@calibrate.command("throttle")
+def calibrate_throttle_command(drivetrain: WiresOption = "pca9685", car: CarOption = PROJECT / "mycar") -> None:
+    """Find the motor controller's neutral, forward and reverse, in bursts of half a second, in the terminal."""
+    from car.calibrating import calibrate  # noqa: PLC0415
+
+    print(f"saved in {calibrate('throttle', drivetrain, car)}")
+
+
+@calibrate.command("import")
+def calibrate_import(
+    myconfig: Annotated[Path, typer.Argument(help="donkeycar's, like ~/mycar/myconfig.py. It is read, never run.")],
+    car: CarOption = PROJECT / "mycar",
+) -> None:
+    """Take over a donkeycar car's steering and throttle: ticks become microseconds."""
+    from calibration.car_file import save_calibration  # noqa: PLC0415
+    from calibration.donkeycar import read_donkeycar  # noqa: PLC0415
+
+    imported = read_donkeycar(myconfig.expanduser())
+    path = save_calibration(car, imported.calibration)
+    print(*imported.notes, f"saved in {path}", sep="\n")
 
 
 bench = typer.Typer(
@@ -209,6 +303,38 @@ def bench_learner_command(
     from trainer.bench import bench_learner, print_table  # noqa: PLC0415
 
     report(lambda tick: bench_learner(rounds, updates, frames, tick), print_table, as_json=as_json)
+
+
+@bench.command("loop")
+def bench_loop_command(
+    frames: Annotated[int, typer.Option(min=200, help="Camera frames, at 40 a second.")] = 2000,
+    tub: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="A recording's frames. Default: the simulated car's.")
+    ] = None,
+    linear: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A .tflite of donkeycar's linear model. Default: made here.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Milliseconds from a frame to the pulse in the simulated chip, stage by stage, beside donkeycar's own parts."""
+    from car.bench_loop import bench_loop, print_table  # noqa: PLC0415
+    from sim_bridge.rounds import machine, report  # noqa: PLC0415
+
+    linear, where = linear or _donkey_linear(), str(machine(os.sched_getaffinity(0)))
+    report(lambda tick: bench_loop(frames, tub, linear, where, tick), print_table, as_json=as_json)
+
+
+def _donkey_linear() -> Path | None:
+    """The linear model of donkeycar's, made once where TensorFlow is installed; None where it is not."""
+    file = PROJECT / ".peers" / "donkey_linear.tflite"
+    if not file.exists() and importlib.util.find_spec("tensorflow") is not None:
+        import subprocess  # noqa: PLC0415
+
+        make = [sys.executable, "-m", "trainer.donkey_linear", str(file)]
+        made = subprocess.run(make, cwd=PROJECT, capture_output=True, text=True, check=False)  # noqa: S603, our own
+        if made.returncode:
+            raise UserError(f"donkeycar's linear model could not be made: {made.stderr.strip().splitlines()[-1]}")
+    return file if file.exists() else None
 
 
 def _options_of(model: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -35,15 +35,61 @@ class DriveSettings(_Section):
     throttle_multiplier: Annotated[
         float, Field(ge=0, le=2, description="times the policy's throttle, before the cap")
     ] = 1.0
+    throttle_slew_per_s: Annotated[
+        float, Field(gt=0, le=100, description="how fast the throttle may grow; letting go is never slowed")
+    ] = 4.0
     oldest_frame_s: Annotated[
-        float, Field(gt=0, le=0.25, description="a frame older than this when its command leaves stops the car")
+        float, Field(gt=0, le=0.2, description="a frame older than this stops the car, in drive and in the guardian")
     ] = 0.2
+
+
+class CameraSettings(_Section):
+    """[camera]: the real camera, on a ribbon cable or USB."""
+
+    rate_hz: Annotated[
+        float,
+        Field(
+            ge=5,
+            le=200,
+            description="frames a second, at most; the field of view comes first, and the control rate divides it",
+        ),
+    ] = 60.0
+    exposure_ms: Annotated[float, Field(ge=0, le=100, description="0: automatic")] = 0.0
+    gain: Annotated[float, Field(ge=0, le=64, description="of the sensor; 0: automatic")] = 0.0
+    flip_horizontal: Annotated[bool, Field(description="mirror the picture left to right")] = False
+    flip_vertical: Annotated[
+        bool, Field(description="turn it top to bottom; both flips together for a camera mounted upside down")
+    ] = False
+
+
+PadType = Literal["ps3", "ps3sixad", "ps4", "nimbus", "xbox", "xboxswapped", "wiiu", "F710", "rc3"]
+
+
+class PageSettings(_Section):
+    """[page]: the driver's page."""
+
+    enabled: Annotated[bool, Field(description="there is one")] = True
+    port: Annotated[int, Field(ge=0, le=65535, description="of its address; 0: any that is free")] = 8887
+
+
+class PadSettings(_Section):
+    """[pad]: a game pad."""
+
+    type: Annotated[PadType | None, Field(description="donkeycar's CONTROLLER_TYPE; none where left out")] = None
+    device: Annotated[str, Field(min_length=1, description="where Linux shows it")] = "/dev/input/js0"
 
 
 class Settings(_Section):
     """The whole of settings.toml."""
 
+    hardware: Annotated[
+        Literal["auto", "pi", "sim"],
+        Field(description="real camera and servos, or the simulated car; auto: real on a Raspberry Pi"),
+    ] = "auto"
     drive: DriveSettings = DriveSettings()
+    camera: CameraSettings = CameraSettings()
+    page: PageSettings = PageSettings()
+    pad: PadSettings = PadSettings()
 
 
 def load_settings(car: Path) -> Settings:

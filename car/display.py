@@ -54,16 +54,20 @@ class Display:
         place: Place,
         camera: Camera,
         actions: ActionTable,
+        words: str = "",
         *,
         pictures: bool,
         out: TextIO = sys.stdout,
     ) -> None:
-        """pictures: `out` is a terminal that can show them."""
+        """words: how to take part, shown throughout. pictures: `out` is a terminal that can show them."""
         self._place, self._camera, self._actions = place, camera, actions
         self._pictures, self._out = pictures, out
         self._latency_ms: deque[float] = deque(maxlen=1000)
         self._frames, self._shown = 0, 0.0
         self._started = time.monotonic()
+        self._words = words
+        if words and not pictures:
+            print(words, file=out, flush=True)
 
     def run(
         self,
@@ -74,8 +78,10 @@ class Display:
         throttle: float,
         reason: str,
         advantages: np.ndarray | None,
+        guardian_reason: str = "",
     ) -> None:
         self._frames += 1
+        reason = guardian_reason or reason
         self._latency_ms.append((t_command_ns - t_capture_ns) / 1e6)
         now = time.monotonic()
         if now - self._shown < (PICTURE_PERIOD_S if self._pictures else LINE_PERIOD_S):
@@ -83,11 +89,17 @@ class Display:
         first, self._shown = self._shown == 0.0, now
         command = f"steering {steering:+.2f}  throttle {throttle:+.2f}" + (f"  ({reason})" if reason else "")
         if self._pictures:
-            picture = cv2.resize(draw_steering(frame, steering), (COLUMNS, 2 * ROWS), interpolation=cv2.INTER_AREA)
+            colours = frame if frame.ndim == 3 else cv2.cvtColor(frame, cv2.COLOR_GRAY2RGB)
+            picture = cv2.resize(draw_steering(colours, steering), (COLUMNS, 2 * ROWS), interpolation=cv2.INTER_AREA)
             second = self._place.second_picture(2 * ROWS)
             if second is not None:
                 picture = np.hstack([picture, np.zeros((2 * ROWS, 2, 3), np.uint8), second])
-            lines = [*as_text(picture), self.status(), f"{command}  {self._bars(advantages)}"]
+            lines = [
+                *as_text(picture),
+                self.status(),
+                f"{command}  {self._bars(advantages)}",
+                *self._words.splitlines(),
+            ]
             self._out.write(("\x1b[2J" if first else "") + "\x1b[H" + "".join(f"{line}\x1b[K\n" for line in lines))
             self._out.flush()
         else:

@@ -3,18 +3,26 @@
 import contextlib
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from car.display import Display, Place
+from car.camera import RealPlace
+from car.display import Display
 from car.driver_mode import DriverMode
+from car.drivetrain import Drivetrain, open_drivetrain
 from car.governor import Governor, Limits
-from car.logbook import Logbook
+from car.hardware import CameraChoice
+from car.logbook import DRIVES, Logbook
+from car.people import People, Wanted, people
+from car.pi_camera import PiCamera
 from car.policy import Policy
 from car.preprocessing import Preprocessing
 from car.simulated import SimulatedCamera, SimulatedCar, SimulatedDrivetrain
 from car.snapshots import Snapshots
 from car.tub_camera import NoDrivetrain, TubCamera
-from car.vehicle import Part, PartFailed, Vehicle, parts_table
+from car.usb_camera import UsbCamera
+from car.vehicle import PartFailed, Vehicle, parts_table
 from errors import UserError
 from models.folder import Model, load_model
 from settings import PROJECT, Settings
@@ -22,7 +30,9 @@ from storage.files import StorageError
 from storage.tub import Tub
 
 PRETRAINED = PROJECT / "models" / "pretrained"
-DRIVES = "drives"  # in the car's own folder
+Camera = SimulatedCamera | TubCamera | PiCamera | UsbCamera
+Place = SimulatedCar | TubCamera | RealPlace
+LABELS = {"pca9685": "CAR", "simchip": "CAMERA, SERVOS SIMULATED", None: "CAMERA, NOTHING MOVES"}
 MOST_OFF_ROADS = 10  # in a drive of a given number of laps: then it ends as a failure
 
 
@@ -32,10 +42,19 @@ def choose_model(car: Path, named: Path | None) -> Model:
     return load_model(named or (current if current.exists() else PRETRAINED))
 
 
+@dataclass(frozen=True)
+class Wires:
+    """A drivetrain behind the guardian, in place of the simulated one."""
+
+    kind: Literal["simchip", "pca9685"]
+    armed: bool  # from the start, by the command line; else a person arms
+
+
 def drive_simulated(
     model: Model,
     settings: Settings,
     folder: Path,
+    wanted: Wanted,
     *,
     seed: int,
     laps: int | None,
@@ -43,17 +62,21 @@ def drive_simulated(
     picture: Path | None,
     track: Path | None = None,
     crossings: bool = False,
+    wires: Wires | None = None,
 ) -> None:
     """Drive the embedded simulator until the laps are done or Ctrl-C; where asked for, leave a PNG at `picture`.
+    With wires, the guardian gets the commands, and the simulated car those that it lets through.
 
     folder: the car's own; a film and a summary go to its drives/. track, crossings: as SimulatedCar takes them.
-    Raises UserError when a part fails, the car keeps leaving the road, the track cannot be driven or what is left
-    behind cannot be written.
+    Raises UserError when a part fails, the car keeps leaving the road, the track cannot be driven, the page's port is
+    taken or what is left behind cannot be written.
     """
     car = SimulatedCar(model.contract.observation, seed, track, crossings=crossings)
     camera = SimulatedCamera(car, realtime=realtime)
-    drivetrain = SimulatedDrivetrain(car, camera.clock_ns)
-    vehicle = _vehicle(model, settings, camera, drivetrain, car, realtime=realtime)
+    simulated = SimulatedDrivetrain(car, camera.clock_ns)
+    vehicle = _vehicle(model, settings, folder, wanted, camera, simulated, car, wires=wires, realtime=realtime)
+    if wires:
+        vehicle.add(_Obeys(simulated), ["steering", "throttle", "guardian/state", "guardian/reason"])
     vehicle.add(_EndsWhen(vehicle, lambda: laps is not None and (car.laps >= laps or car.off_roads >= MOST_OFF_ROADS)))
     snapshots = Snapshots(car, picture) if picture else None
     if snapshots:
@@ -69,16 +92,49 @@ def drive_simulated(
     _tell(left)
 
 
-def drive_footage(model: Model, settings: Settings, folder: Path, tub: Path, *, realtime: bool) -> None:
-    """Show the policy a recording until it ends or Ctrl-C. Nothing moves.
+def drive_footage(
+    model: Model,
+    settings: Settings,
+    folder: Path,
+    wanted: Wanted,
+    tub: Path,
+    *,
+    realtime: bool,
+    wires: Wires | None = None,
+) -> None:
+    """Show the policy a recording until it ends or Ctrl-C. Nothing moves but, with wires, what hangs on them.
 
     folder: the car's own; a film and a summary go to its drives/.
     Raises UserError when a part fails, the tub cannot be read or what is left behind cannot be written.
     """
     camera = TubCamera(Tub(tub), model.contract.observation, realtime=realtime)
-    vehicle = _vehicle(model, settings, camera, NoDrivetrain(camera.clock_ns), camera, realtime=realtime)
+    nothing = NoDrivetrain(camera.clock_ns)
+    vehicle = _vehicle(model, settings, folder, wanted, camera, nothing, camera, wires=wires, realtime=realtime)
     vehicle.add(_EndsWhen(vehicle, lambda: camera.ended))
     _tell(_drive(vehicle, Logbook(camera), model, folder))
+
+
+def drive_real(
+    model: Model, settings: Settings, folder: Path, wanted: Wanted, chosen: CameraChoice, *, wires: Wires | None
+) -> None:
+    """Drive with a real camera until Ctrl-C. Nothing moves but, with wires, what hangs on them.
+
+    folder: the car's own; a film and a summary go to its drives/.
+    Raises UserError where the camera or the servos are missing, the page's port is taken, a part fails or what is left
+    behind cannot be written: nothing falls back to a simulated one.
+    """
+    spec = model.contract.observation
+    camera = PiCamera(spec, settings.camera) if chosen.kind == "pi" else UsbCamera(spec, settings.camera, chosen.device)
+    for sentence in camera.granted.differs:
+        print(f"the camera: {sentence}", file=sys.stderr)
+    place = RealPlace(LABELS[wires.kind if wires else None], camera.granted)
+    nothing = NoDrivetrain(camera.clock_ns)
+    try:
+        vehicle = _vehicle(model, settings, folder, wanted, camera, nothing, place, wires=wires, realtime=True)
+    except UserError:
+        camera.shutdown()
+        raise
+    _tell(_drive(vehicle, Logbook(place), model, folder))
 
 
 def _drive(vehicle: Vehicle, logbook: Logbook, model: Model, folder: Path) -> Path | None:
@@ -98,26 +154,81 @@ def _tell(left: Path | None) -> None:
         print(f"a film and a summary of the drive are in {left}", file=sys.stderr)
 
 
+def _wired(wires: Wires, folder: Path, settings: Settings, camera: Camera) -> Drivetrain:
+    """Says what holds the car back, on stderr, once. Raises UserError."""
+    drive = settings.drive
+    if "throttle_cap" not in drive.model_fields_set:
+        where = folder / "settings.toml"
+        print(
+            f"throttle is held to {drive.throttle_cap:g}; [drive] throttle_cap in {where} changes that", file=sys.stderr
+        )
+    if wires.armed:
+        print("armed: the motor turns as soon as the policy says so", file=sys.stderr)
+    return open_drivetrain(wires.kind, folder, drive.oldest_frame_s, camera.clock_ns)
+
+
 def _vehicle(
     model: Model,
     settings: Settings,
-    camera: SimulatedCamera | TubCamera,
-    drivetrain: Part,
+    folder: Path,
+    wanted: Wanted,
+    camera: Camera,
+    drivetrain: SimulatedDrivetrain | NoDrivetrain,
     place: Place,
     *,
+    wires: Wires | None,
     realtime: bool,
 ) -> Vehicle:
+    """drivetrain: the one without wires. Raises UserError, and leaves nobody at the servos then."""
+    wired = _wired(wires, folder, settings, camera) if wires else None
+    try:
+        others = _others(model, settings, folder, wanted, place, wires=wires, realtime=realtime)
+    except UserError:
+        if wired:
+            wired.shutdown()
+        raise
     drive, spec = settings.drive, model.contract.observation
     table = parts_table(
         camera=camera,
         preprocessing=Preprocessing(spec),
         policy=Policy(model.policy, model.contract),
         driver_mode=DriverMode(drive.throttle_multiplier),
-        governor=Governor(Limits(drive.throttle_cap, drive.oldest_frame_s), camera.clock_ns),
-        drivetrain=drivetrain,
-        display=Display(place, camera, model.contract.actions, pictures=realtime and sys.stdout.isatty()),
+        governor=Governor(Limits(drive.throttle_cap, drive.oldest_frame_s, drive.throttle_slew_per_s), camera.clock_ns),
+        drivetrain=wired or drivetrain,
+        display=Display(place, camera, model.contract.actions, others.words, pictures=realtime and sys.stdout.isatty()),
+        **others.parts,
     )
-    return Vehicle(table, {"user/mode": drive.mode})
+    armed = wires is None or wires.armed  # a simulated car hurts nobody
+    return Vehicle(
+        table, {"user/mode": drive.mode, "user/armed": armed, "user/stop": False, "recording": wanted.record}
+    )
+
+
+def _others(
+    model: Model,
+    settings: Settings,
+    folder: Path,
+    wanted: Wanted,
+    place: Place,
+    *,
+    wires: Wires | None,
+    realtime: bool,
+) -> People:
+    """Who takes part: nobody where a recording is shown and nothing moves. Raises UserError."""
+    if wires is None and isinstance(place, TubCamera):
+        return People({}, "")
+    simulated = not isinstance(place, RealPlace) and (wires is None or wires.kind == "simchip")
+    return people(folder, settings, model, wanted, label=place.label, simulated=simulated, realtime=realtime)
+
+
+class _Obeys:
+    """The simulated car gets what the guardian lets through, so that it stands when a real one would."""
+
+    def __init__(self, drivetrain: SimulatedDrivetrain) -> None:
+        self._drivetrain = drivetrain
+
+    def run(self, steering: float, throttle: float, state: str, reason: str) -> None:
+        self._drivetrain.run(steering, throttle if state == "armed" and not reason else 0.0)
 
 
 class _EndsWhen:

@@ -10,6 +10,7 @@ import numpy as np
 from models.folder import MODEL, Model
 from models.left_behind import film_picture, leave_behind, now
 
+DRIVES = "drives"  # in the car's own folder: films and recordings
 FILM_S = 20.0  # the film shows the drive's last seconds: bounded memory (12 MB), however long the drive
 PERIOD_S = 0.1  # from picture to picture
 FINEST_MS, SLOWEST_MS = 0.1, 1000.0  # latencies are counted in steps of the first; beyond the second they count as that

@@ -126,10 +126,10 @@ class SimulatedDrivetrain:
     def __init__(self, car: SimulatedCar, clock_ns: Callable[[], int]) -> None:
         self._car, self._clock_ns = car, clock_ns
 
-    def run(self, steering: float, throttle: float) -> int:
-        """Returns when the command was given, in ns of the camera's clock."""
+    def run(self, steering: float, throttle: float, *_of_the_guardian: object) -> tuple[int, str, str]:
+        """Returns when the command was given, in ns of the camera's clock; and that no guardian holds this car."""
         self._car.command = (steering, throttle)
-        return self._clock_ns()
+        return self._clock_ns(), "", ""
 
     def shutdown(self) -> None:
         self._car.command = (0.0, 0.0)

@@ -78,6 +78,6 @@ class NoDrivetrain:
     def __init__(self, clock_ns: Callable[[], int]) -> None:
         self._clock_ns = clock_ns
 
-    def run(self, _steering: float, _throttle: float) -> int:
-        """Returns when the command was given, in ns of the camera's clock."""
-        return self._clock_ns()
+    def run(self, _steering: float, _throttle: float, *_of_the_guardian: object) -> tuple[int, str, str]:
+        """Returns when the command was given, in ns of the camera's clock; and that no guardian holds this car."""
+        return self._clock_ns(), "", ""

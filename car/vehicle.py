@@ -7,8 +7,9 @@ parts return at once.
 import contextlib
 import io
 import os
-import sys
+import signal
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, Protocol
 
 os.environ.setdefault("LOGLEVEL", "WARNING")  # donkeycar sets up logging when it is imported ...
@@ -16,6 +17,8 @@ with contextlib.redirect_stdout(io.StringIO()):  # ... and prints a banner
     from donkeycar.vehicle import Vehicle as DonkeyVehicle
 
 from errors import UserError
+
+ASK_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class PartFailed(UserError):
@@ -32,7 +35,7 @@ class Part(Protocol):
 class Row:
     """A line of the table. The part is skipped while the memory's `when` is false, and its outputs then stay."""
 
-    part: Part
+    part: Part | None  # None: this car goes without
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     when: str | None = None
@@ -47,8 +50,12 @@ def parts_table(
     governor: Part,
     drivetrain: Part,
     display: Part,
+    pad: Part | None = None,
+    page: Part | None = None,
+    terminal: Part | None = None,
+    recorder: Part | None = None,
 ) -> list[Row]:
-    """From light to servo."""
+    """From light to servo. What one of the pad, the page and the terminal leaves alone passes through it."""
     # fmt: off
     return [
         Row(camera, (),
@@ -58,14 +65,26 @@ def parts_table(
         Row(policy, ("pilot/observation",),
             ("pilot/action", "pilot/steering", "pilot/throttle", "pilot/advantages", "pilot/inference_ms"),
             when="pilot/due"),
+        Row(pad, ("user/mode", "recording", "user/armed", "user/stop"),
+            ("user/steering", "user/throttle", "user/mode", "recording", "user/armed", "user/stop", "user/pad_drives")),
+        Row(page, ("cam/image_array", "tub/num_records", "user/mode", "recording", "user/armed", "user/stop",
+                   "user/steering", "user/throttle", "user/pad_drives",
+                   "steering", "throttle", "governor/reason", "guardian/reason", "recorder/note"),
+            ("user/steering", "user/throttle", "user/mode", "recording", "user/armed", "user/stop")),
+        Row(terminal, ("user/armed", "user/stop"),
+            ("user/armed", "user/stop")),
         Row(driver_mode, ("user/mode", "user/steering", "user/throttle", "pilot/steering", "pilot/throttle"),
             ("wanted/steering", "wanted/throttle")),
-        Row(governor, ("wanted/steering", "wanted/throttle", "cam/t_capture_ns"),
+        Row(governor, ("wanted/steering", "wanted/throttle", "cam/t_capture_ns", "user/armed", "user/stop"),
             ("steering", "throttle", "governor/reason")),
-        Row(drivetrain, ("steering", "throttle"),
-            ("drivetrain/t_command_ns",)),
+        Row(drivetrain, ("steering", "throttle", "cam/t_capture_ns", "user/armed", "user/stop"),
+            ("drivetrain/t_command_ns", "guardian/state", "guardian/reason")),
         Row(display, ("cam/image_array", "cam/t_capture_ns", "drivetrain/t_command_ns", "steering", "throttle",
-                      "governor/reason", "pilot/advantages")),
+                      "governor/reason", "pilot/advantages", "guardian/reason")),
+        Row(recorder, ("recording", "cam/image_array", "user/steering", "user/throttle", "user/mode",
+                       "pilot/steering", "pilot/throttle", "pilot/action", "pilot/advantages",
+                       "steering", "throttle", "cam/t_capture_ns", "drivetrain/t_command_ns"),
+            ("recording", "tub/num_records", "recorder/note")),
     ]
     # fmt: on
 
@@ -75,9 +94,11 @@ class Vehicle(DonkeyVehicle):  # type: ignore[misc]  # donkeycar has no types
 
     def __init__(self, table: list[Row], memory: dict[str, Any]) -> None:
         super().__init__()
-        self.profiler = _WhoRuns()  # donkeycar's profiler keeps every duration of every part: 69 MB an hour
+        self.profiler = WhoRuns()  # donkeycar's profiler keeps every duration of every part: 69 MB an hour
         self.failure: Exception | None = None
         for row in table:
+            if row.part is None:
+                continue
             self.add(row.part, list(row.reads), list(row.writes), run_condition=row.when)
         for key, value in memory.items():
             self.mem[key] = value
@@ -87,12 +108,49 @@ class Vehicle(DonkeyVehicle):  # type: ignore[misc]  # donkeycar has no types
 
         Raises PartFailed, from the part's own exception.
         """
-        self.start(rate_hz=sys.maxsize)  # the camera sets the pace
+        ignored = {number for number in ASK_TO_END if signal.getsignal(number) is signal.SIG_IGN}  # nohup
+        asked = {number: signal.signal(number, self._asked_to_end) for number in set(ASK_TO_END) - ignored}
+        try:
+            self._loop()
+        finally:
+            for number, handler in asked.items():
+                signal.signal(number, handler)
         if self.failure:
             cause = (
                 f"{type(self.failure).__name__}: {self.failure}" if str(self.failure) else type(self.failure).__name__
             )
             raise PartFailed(f"{self.profiler.running} failed while driving: {cause}") from self.failure
+
+    def _loop(self) -> None:
+        """donkeycar's start(), but for its sleep by the wall clock: when that is set back, the car drives on blindly.
+        Here the camera sets the pace."""
+        try:
+            self.on = True
+            for entry in self.parts:
+                if thread := entry.get("thread"):
+                    thread.start()
+            while self.on:
+                self.update_parts()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """End all parts; the car stands before the first of them takes its time."""
+        self._neutral()
+        super().stop()
+
+    def _neutral(self) -> None:
+        """Whoever holds the wires lets go of them now: a part with a method of that name."""
+        for entry in self.parts:
+            if neutral := getattr(entry["part"], "neutral", None):
+                neutral()
+
+    def _asked_to_end(self, number: int, _frame: FrameType | None) -> None:
+        """Ctrl-C, a supervisor's SIGTERM, or the SIGHUP of a terminal that went away: neutral first, then the rest."""
+        self._neutral()
+        raise KeyboardInterrupt
 
     def update_parts(self) -> None:
         """One round of the table. donkeycar's start() would print a part's exception and return as if all were well."""
@@ -102,7 +160,7 @@ class Vehicle(DonkeyVehicle):  # type: ignore[misc]  # donkeycar has no types
             self.failure, self.on = error, False
 
 
-class _WhoRuns:
+class WhoRuns:
     """Stands in for donkeycar's profiler: remembers the part that runs, so that a failure can name it."""
 
     running = "the vehicle"

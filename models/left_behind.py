@@ -32,11 +32,7 @@ def leave_behind(
 
     summary: JSON values. When it began and what was typed is added. Raises StorageError.
     """
-    first = folder = drives / f"{began.astimezone():%Y-%m-%d-%H%M%S}-{kind}"
-    number = 1
-    while folder.exists():  # another one in the same second
-        number += 1
-        folder = first.with_name(f"{first.name}-{number}")
+    folder = free_folder(drives, kind, began)
     complete = {
         "when": began.isoformat(timespec="seconds"),
         "command": shlex.join(["python", "manage.py", *sys.argv[1:]]),
@@ -45,6 +41,16 @@ def leave_behind(
     with write_folder(folder) as staging:
         (staging / SUMMARY).write_text(json.dumps(complete, indent=2) + "\n", encoding="utf-8")
         (staging / FILM).write_bytes(as_gif(film, period_s))
+    return folder
+
+
+def free_folder(drives: Path, kind: str, began: datetime) -> Path:
+    """drives/DATE-TIME-kind, with a number behind it where that is taken: the same second, or a clock set back."""
+    first = folder = drives / f"{began.astimezone():%Y-%m-%d-%H%M%S}-{kind}"
+    number = 1
+    while folder.exists():
+        number += 1
+        folder = first.with_name(f"{first.name}-{number}")
     return folder
 
 

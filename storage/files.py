@@ -15,7 +15,8 @@ class StorageError(UserError):
     """A file could not be read or written. The message is one line: the cause and the remedy."""
 
 
-def _remedy(error: OSError) -> str:
+def remedy(error: OSError) -> str:
+    """What to do about a file that could not be written, as the end of a message."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full: free some space, or name another folder"
     if error.errno == errno.EFBIG:
@@ -54,7 +55,7 @@ def write_file(path: Path, content: bytes) -> None:
                 os.unlink(name)
             raise
     except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}; {_remedy(error)}") from error
+        raise StorageError(f"cannot write {path}: {error.strerror}; {remedy(error)}") from error
 
 
 @contextlib.contextmanager
@@ -84,4 +85,4 @@ def write_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(staging, ignore_errors=True)
             raise
     except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}; {_remedy(error)}") from error
+        raise StorageError(f"cannot write {path}: {error.strerror}; {remedy(error)}") from error

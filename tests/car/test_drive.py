@@ -204,7 +204,11 @@ def test_footage_is_driven_to_its_end(manage, driven_tub: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--camera", "usb"], ["no camera 'usb'", "sim and tub:PATH"]),
+        (["--camera", "webcam"], ["no camera 'webcam'", "pi, usb, usb:N, sim and tub:PATH"]),
+        (["--camera", "usb:left"], ["no camera 'usb:left'"]),
+        (["--camera", "usb:99"], ["no camera answers at /dev/video99"]),
+        (["--camera", "pi"], ["Picamera2 cannot be imported", "apt install -y python3-picamera2"]),
+        (["--sim", "--camera", "pi"], ["--sim simulates the camera, too"]),
         (["--camera", "tub:"], ["no camera 'tub:'"]),
         (["--camera", "tub:/nowhere"], ["/nowhere", "no donkeycar tub"]),
         (["--camera", "tub:/nowhere", "--laps", "2"], ["--laps", "need the simulated car"]),

@@ -6,39 +6,75 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from car.driver_mode import DriverMode
-from car.governor import Governor, Limits, govern
+from car.governor import LONGEST_STEP_S, Governor, Limits, govern
 from car.policy import Policy
 from car.preprocessing import Preprocessing
 from models.contract import Contract
 
 CONTRACT = Contract()
-LIMITS = Limits(throttle_cap=0.2, oldest_frame_s=0.2)
+LIMITS = Limits(throttle_cap=0.2, oldest_frame_s=0.2, throttle_slew_per_s=4.0)
 number = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([-1.0, -0.2, 0.0, 0.2, 0.2000001, 1.0, 99.0])
 
 
-@given(number, number, st.floats(-1, 1) | st.sampled_from([0.0, 0.2, 0.2000001, -1e-9]), st.floats(-1, 1))
+@given(
+    number,
+    number,
+    st.floats(-1, 1) | st.sampled_from([0.0, 0.2, 0.2000001, -1e-9]),
+    st.floats(-1, 1),
+    st.tuples(st.floats(-1, 1), st.floats(-0.2, 0.2)),
+)
 def test_whatever_is_asked_the_governor_gives_a_command_within_limits(
-    steering: float, throttle: float, age_s: float, last: float
+    steering: float, throttle: float, age_s: float, since_s: float, last: tuple[float, float]
 ) -> None:
-    out_steering, out_throttle, reason = govern(steering, throttle, age_s, last, LIMITS)
+    out_steering, out_throttle, reason = govern(steering, throttle, age_s, since_s, last, LIMITS)
     assert -1 <= out_steering <= 1
     assert -LIMITS.throttle_cap <= out_throttle <= LIMITS.throttle_cap
     good = math.isfinite(steering) and math.isfinite(throttle) and 0 <= age_s <= LIMITS.oldest_frame_s
     if not good:
-        assert (out_steering, out_throttle) == (last, 0.0)
+        assert (out_steering, out_throttle) == (last[0], 0.0)
         assert reason
-    elif abs(throttle) <= LIMITS.throttle_cap:
-        assert (out_throttle, reason) == (throttle, "")
+        return
+    assert abs(out_throttle) <= abs(throttle)
+    assert out_throttle * throttle >= 0
+    started = abs(last[1]) if last[1] * throttle > 0 else 0.0
+    assert abs(out_throttle) <= started + LIMITS.throttle_slew_per_s * min(max(since_s, 0), LONGEST_STEP_S) + 1e-9
+    if reason == "":
+        assert out_throttle == throttle
 
 
 def test_a_frame_grows_stale_by_the_monotonic_clock() -> None:
     now_ns = 10**12
     governor = Governor(LIMITS, clock_ns=lambda: now_ns)
-    assert governor.run(0.5, 0.1, now_ns - 200_000_000) == (0.5, 0.1, "")
-    steering, throttle, reason = governor.run(-0.5, 0.1, now_ns - 201_000_000)
+    now_ns += 50_000_000
+    assert governor.run(0.5, 0.1, now_ns - 200_000_000, True, False) == (0.5, 0.1, "")
+    steering, throttle, reason = governor.run(-0.5, 0.1, now_ns - 201_000_000, True, False)
     assert (steering, throttle) == (0.5, 0.0)
     assert reason == "the frame is 201 ms old"
-    assert governor.run(0.0, 0.1, now_ns + 1)[1] == 0  # a frame from the future is no frame
+    assert governor.run(0.0, 0.1, now_ns + 1, True, False)[1] == 0  # a frame from the future is no frame
+
+
+def test_the_throttle_grows_no_faster_than_its_slew_and_falls_at_once() -> None:
+    now_ns = 0
+    slow = Limits(throttle_cap=1.0, oldest_frame_s=0.2, throttle_slew_per_s=1.0)
+    governor = Governor(slow, clock_ns=lambda: now_ns)
+    given_ = []
+    for wanted in [1.0, 1.0, 1.0, 0.0, -1.0, 0.01]:
+        now_ns += 50_000_000
+        given_.append(governor.run(0.0, wanted, now_ns, True, False)[1])
+    assert given_ == pytest.approx([0.05, 0.10, 0.15, 0.0, -0.05, 0.01])
+    now_ns += 10**12  # after a long pause: a step of 0.1 s, no more
+    assert governor.run(0.0, 1.0, now_ns, True, False)[1] == pytest.approx(0.01 + LONGEST_STEP_S)
+
+
+def test_the_e_stop_holds_until_it_and_armed_are_let_go() -> None:
+    now_ns = 0
+    governor = Governor(LIMITS, clock_ns=lambda: now_ns)
+    throttles = []
+    for armed, stop in [(True, False), (True, True), (True, False), (False, False), (True, False), (None, None)]:
+        now_ns += 50_000_000
+        throttles.append(governor.run(0.0, 0.1, now_ns, armed, stop)[1:])
+    stopped = (0.0, "stopped: let go of STOP, then arm again")
+    assert throttles == [(0.1, ""), stopped, stopped, (0.0, "not armed"), (0.1, ""), (0.0, "not armed")]
 
 
 def test_modes_are_donkeycars() -> None:

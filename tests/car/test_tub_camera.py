@@ -69,4 +69,4 @@ def test_a_tub_without_a_frame_is_refused(tmp_path: Path) -> None:
 
 
 def test_no_drivetrain_takes_commands_and_tells_the_time() -> None:
-    assert NoDrivetrain(lambda: 42).run(1.0, 1.0) == 42
+    assert NoDrivetrain(lambda: 42).run(1.0, 1.0) == (42, "", "")

@@ -1,3 +1,7 @@
+import contextlib
+import os
+import signal
+
 import pytest
 
 from car.vehicle import PartFailed, Row, Vehicle, parts_table
@@ -84,10 +88,49 @@ def test_ctrl_c_is_no_failure() -> None:
     assert counter.ended
 
 
-def test_nothing_is_read_before_it_is_written_but_what_a_person_says() -> None:
+def test_nothing_is_read_before_it_is_written_but_what_a_person_says_and_what_the_page_shows() -> None:
     parts = dict.fromkeys(("camera", "preprocessing", "policy", "driver_mode", "governor", "drivetrain", "display"))
-    written = {"user/mode", "user/steering", "user/throttle"}
+    written = {"user/mode", "recording", "user/armed", "user/stop"}  # as the drive begins
+    written |= {"tub/num_records", "steering", "throttle", "governor/reason", "guardian/reason", "recorder/note"}
     for row in parts_table(**parts):
         assert written.issuperset(row.reads), row
         assert row.when is None or row.when in written
         written.update(row.writes)
+
+
+@pytest.mark.parametrize("error", [ValueError("broken"), KeyboardInterrupt()])
+def test_whoever_holds_the_wires_lets_go_before_anybody_takes_the_time_to_end(error: BaseException) -> None:
+    happened: list[str] = []
+
+    class Wires:
+        def run(self) -> None:
+            pass
+
+        def neutral(self) -> None:
+            happened.append("neutral")
+
+        def shutdown(self) -> None:
+            happened.append("wires end")
+
+    class Slow(Counter):
+        def shutdown(self) -> None:
+            happened.append("slow part ends")
+
+    table = vehicle(Slow(100), Row(Breaks(error), ("count",)), Row(Wires()))
+    with contextlib.suppress(PartFailed):
+        table.drive()
+    assert happened[0] == "neutral"
+    assert set(happened[1:]) == {"slow part ends", "wires end"}
+
+
+def test_signals_end_the_drive_and_what_was_there_before_is_there_again() -> None:
+    class Ends:
+        def run(self, count: int) -> None:
+            if count == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    counter, before = Counter(100), signal.getsignal(signal.SIGTERM)
+    vehicle(counter, Row(Ends(), ("count",))).drive()
+    assert counter.count == 3
+    assert counter.ended
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -1,0 +1,145 @@
+"""`bench loop`: from a frame that is ready to the pulse that it caused, standing in the simulated chip; beside it, in
+the same run, donkeycar's own parts on the same camera and the same chip."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from errors import UserError
+from settings import PROJECT
+
+RATE_HZ = 40.0  # what most of the Pi's sensors do with their whole field of view
+BLOCKS = 4  # the two take turns, so that what else the machine does falls on both
+OURS, DONKEYCAR = "car.bench_ours", "car.bench_donkeycar"
+FRAME_TO_PULSE = "total"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Milliseconds."""
+
+    name: str
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """Its stages in order, then the total."""
+
+    name: str
+    decisions: int
+    stages: list[Stage]
+
+    @property
+    def total(self) -> Stage:
+        return next(stage for stage in self.stages if stage.name == FRAME_TO_PULSE)
+
+
+@dataclass(frozen=True)
+class LoopBench:
+    """What `bench loop` found."""
+
+    machine: str
+    frames: int
+    rate_hz: float
+    contestants: list[Contestant]  # ours, then donkeycar's, where its model is there
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"times_donkeycar_p99": self.times_donkeycar_p99, "rest_p50_ms": self.rest_p50_ms}
+
+    @property
+    def times_donkeycar_p99(self) -> float | None:
+        """How many times longer donkeycar's takes, at p99."""
+        if len(self.contestants) < 2:
+            return None
+        ours, donkeycars = self.contestants
+        return donkeycars.total.p99_ms / ours.total.p99_ms
+
+    @property
+    def rest_p50_ms(self) -> float:
+        """All of ours that is not inference."""
+        return next(stage.p50_ms for stage in self.contestants[0].stages if stage.name == "all but the policy")
+
+
+def bench_loop(
+    frames: int, tub: Path | None, linear: Path | None, machine: str, tick: Callable[[int, int], None]
+) -> LoopBench:
+    """Measure over so many camera frames. linear: donkeycar's linear model as .tflite, None to leave donkeycar out;
+    tick is called with the number of blocks done and of all. Raises UserError where a contestant fails."""
+    a_block = frames // BLOCKS
+    options: dict[str, Any] = {"frames": a_block, "rate_hz": RATE_HZ, "tub": str(tub) if tub else None}
+    modules = {OURS: options} | ({DONKEYCAR: options | {"linear": str(linear)}} if linear else {})
+    samples: dict[str, list[dict[str, float]]] = {module: [] for module in modules}
+    for block in range(BLOCKS):
+        for number, (module, own) in enumerate(modules.items(), start=1):
+            samples[module] += _run(module, own)
+            tick(block * len(modules) + number, BLOCKS * len(modules))
+    for sample in samples[OURS]:
+        sample["all but the policy"] = sample[FRAME_TO_PULSE] - sample["policy"]
+    names = {OURS: "this car", DONKEYCAR: "donkeycar's parts"}
+    return LoopBench(
+        machine,
+        a_block * BLOCKS,
+        RATE_HZ,
+        [Contestant(names[module], len(rows), _stages(rows)) for module, rows in samples.items()],
+    )
+
+
+def _run(module: str, options: dict[str, Any]) -> list[dict[str, float]]:
+    """A contestant, in a process of its own."""
+    # Files, not pipes: the simulated chip outlives its starter, and would hold a pipe open.
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as complaints:
+        command = [sys.executable, "-m", module, json.dumps(options)]
+        code = subprocess.run(command, cwd=PROJECT, stdout=out, stderr=complaints, check=False).returncode  # noqa: S603
+        out.seek(0)
+        complaints.seek(0)
+        said, complaint = out.read(), complaints.read().strip().splitlines() or ["it said nothing"]
+    if code or not said:
+        raise UserError(f"{module} could not be measured: {complaint[-1]}")
+    rows: list[dict[str, float]] = json.loads(said)
+    if not rows:
+        raise UserError(f"{module} wrote no pulse; take more --frames")
+    return rows
+
+
+def _stages(rows: list[dict[str, float]]) -> list[Stage]:
+    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    return [
+        Stage(name, *(float(value) for value in np.percentile(column, [50, 99, 100])))
+        for name, column in columns.items()
+    ]
+
+
+def print_table(result: LoopBench, console: Console) -> None:
+    """For a person."""
+    table = Table(title="Frame ready to pulse written, ms", caption=result.machine)
+    table.add_column("")
+    for heading in ("p50", "p99", "max"):
+        table.add_column(heading, justify="right")
+    for contestant in result.contestants:
+        table.add_section()
+        table.add_row(f"[bold]{contestant.name}[/]")
+        for stage in contestant.stages:
+            style = "bold" if stage.name == FRAME_TO_PULSE else ""
+            figures = (f"{value:.2f}" for value in (stage.p50_ms, stage.p99_ms, stage.max_ms))
+            table.add_row(f"  {stage.name}", *figures, style=style)
+    console.print(table)
+    console.print(
+        f"{result.frames} frames at {result.rate_hz:.0f} Hz, of which "
+        + " and ".join(f"{contestant.name} decided on {contestant.decisions}" for contestant in result.contestants)
+    )
+    if result.times_donkeycar_p99 is None:
+        console.print("donkeycar's linear model is not there to compare with; `make install-trainer` brings its maker")
+    else:
+        console.print(f"donkeycar's parts take {result.times_donkeycar_p99:.1f} times as long at p99")

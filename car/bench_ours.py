@@ -1,0 +1,127 @@
+"""`bench loop`, our side: the table of car/vehicle.py as it drives, but for the display, up to the chip's own log.
+
+Started by car/bench_loop.py; prints a JSON list, a dictionary of milliseconds for each frame that was decided on.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from calibration.car_file import nominal
+from car.bench_camera import WARM_UP, BenchCamera, load_frames
+from car.driver_mode import DriverMode
+from car.drivetrain import Drivetrain, wanted_guardian
+from car.governor import Governor, Limits
+from car.policy import Policy
+from car.preprocessing import Preprocessing
+from car.simchip.process import LOG
+from car.simchip.process import start as start_chip
+from car.vehicle import Part, Vehicle, WhoRuns, parts_table
+from models.folder import load_model
+from settings import PROJECT, DriveSettings
+
+LED0 = 0x06  # the chip's first channel register; four to a channel
+STAGES = ("camera", "preprocessing", "policy", "mode, governor", "guardian, chip")
+WIGGLE = 0.03  # of steering, to and fro: every command differs from the last, so that every one is written
+
+
+class _Wiggling(DriverMode):
+    def __init__(self) -> None:
+        super().__init__(1.0)
+        self._sign = 1
+
+    def run(self, *inputs: Any) -> tuple[float, float]:
+        steering, throttle = super().run(*inputs)
+        self._sign = -self._sign
+        return 0.9 * steering + self._sign * WIGGLE, throttle
+
+
+class _Clock(WhoRuns):
+    """In the place of the vehicle's profiler: when each part of the round was begun and done."""
+
+    def __init__(self) -> None:
+        self.began_ns: dict[str, int] = {}
+        self.done_ns: dict[str, int] = {}
+
+    def on_part_start(self, part: Part) -> None:
+        super().on_part_start(part)
+        self.began_ns[self.running] = time.monotonic_ns()
+
+    def on_part_finished(self, part: Part) -> None:
+        self.done_ns[type(part).__name__] = time.monotonic_ns()
+
+
+class _Notes:
+    """In the place of the display: notes the round's times, and ends the drive after so many."""
+
+    def __init__(self, frames: int, clock: _Clock) -> None:
+        self._frames, self._clock = frames, clock
+        self.rounds: list[tuple[int, dict[str, int], dict[str, int]]] = []
+        self.vehicle: Vehicle | None = None
+
+    def run(self, _frame: object, t_ready_ns: int, *_others: object) -> None:
+        clock = self._clock
+        self.rounds.append((t_ready_ns, dict(clock.began_ns), dict(clock.done_ns)))
+        if len(self.rounds) == self._frames and self.vehicle is not None:
+            self.vehicle.on = False
+
+
+def measure(frames: int, rate_hz: float, tub: str | None, folder: Path) -> list[dict[str, float]]:
+    """Drive so many frames; folder: for the chip's and the guardian's sockets."""
+    model, drive = load_model(PROJECT / "models" / "pretrained"), DriveSettings()
+    spec = model.contract.observation
+    start_chip(folder / "simchip", alone_s=1)
+    clock = _Clock()
+    notes = _Notes(frames, clock)
+    camera = BenchCamera(load_frames(spec, tub, luma=True), rate_hz)
+    limits = Limits(drive.throttle_cap, drive.oldest_frame_s, drive.throttle_slew_per_s)
+    table = parts_table(
+        camera=camera,
+        preprocessing=Preprocessing(spec),
+        policy=Policy(model.policy, model.contract),
+        driver_mode=_Wiggling(),
+        governor=Governor(limits, camera.clock_ns),
+        drivetrain=Drivetrain(wanted_guardian("simchip", folder, drive.oldest_frame_s), camera.clock_ns),
+        display=notes,
+    )
+    vehicle = Vehicle(table, {"user/mode": "local", "user/armed": True, "user/stop": False})
+    vehicle.profiler, notes.vehicle = clock, vehicle
+    camera.start()
+    vehicle.drive()
+    return _samples(notes.rounds[WARM_UP:], _steering_writes(folder / "simchip" / LOG))
+
+
+def _steering_writes(log: Path) -> list[int]:
+    """When the steering's pulse was changed, in ns, by the chip's own log."""
+    register = LED0 + 4 * nominal().steering.channel + 2  # the tick at which the pulse ends
+    times_ns = []
+    for line in log.read_text().splitlines():
+        entry = json.loads(line)
+        data = bytes.fromhex(entry.get("write", ""))
+        if data and data[0] <= register < data[0] + len(data) - 1:
+            times_ns.append(int(entry["t_ns"]))
+    return times_ns
+
+
+def _samples(rounds: list[tuple[int, dict[str, int], dict[str, int]]], writes_ns: list[int]) -> list[dict[str, float]]:
+    """Of each round with a decision: milliseconds by stage, and in total. A round without a write is left out."""
+    samples = []
+    ends_with = [began["Drivetrain"] for _, began, _ in rounds[1:]] + [sys.maxsize]
+    for (ready_ns, began, done), until_ns in zip(rounds, ends_with, strict=True):
+        decided = began["Policy"] > ready_ns
+        written_ns = next((t_ns for t_ns in writes_ns if began["Drivetrain"] < t_ns < until_ns), None)
+        if not decided or written_ns is None:
+            continue
+        ends_ns = (done["BenchCamera"], done["Preprocessing"], done["Policy"], began["Drivetrain"], written_ns)
+        spans_ms = [(end - start) / 1e6 for start, end in pairwise((ready_ns, *ends_ns))]
+        samples.append(dict(zip(STAGES, spans_ms, strict=True)) | {"total": (written_ns - ready_ns) / 1e6})
+    return samples
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        print(json.dumps(measure(**json.loads(sys.argv[1]), folder=Path(folder))))

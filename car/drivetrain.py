@@ -1,0 +1,145 @@
+"""The drivetrain: the loop's commands to the guardian, and what the guardian says to them."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from calibration.car_file import load_calibration, nominal
+from car.guardian.chip import SIMULATED
+from car.guardian.client import Client, Gone
+from car.guardian.keeper import Wanted, find_or_start
+from car.guardian.messages import Command, State
+from car.servos import load_servos, servos_of
+from car.simchip.process import start as start_chip
+from errors import UserError
+
+SILENT_NS = 1_000_000_000  # without an answer: something is wrong with it, or with its bus
+HANGS_NS = 2_500_000_000  # a bus that times out answers by then
+AWAY_NS = 3_000_000_000  # a guardian that died is back within half a second, else something is wrong
+
+
+def open_drivetrain(
+    kind: Literal["simchip", "pca9685"], car: Path, oldest_frame_s: float, clock_ns: Callable[[], int]
+) -> "Drivetrain":
+    """The drivetrain of the car in this folder, its guardian found or started.
+
+    Raises ServosTaken, CalibrationError where a real car has none, UserError where no guardian can start.
+    """
+    return Drivetrain(wanted_guardian(kind, car, oldest_frame_s), clock_ns)
+
+
+def wanted_guardian(
+    kind: Literal["simchip", "pca9685"], car: Path, oldest_frame_s: float, *, uncalibrated: bool = False
+) -> Wanted:
+    """The guardian for the chip of this kind; the simulated chip is switched on. Raises UserError.
+
+    uncalibrated: a real car without a calibration is taken by the book, to be calibrated.
+    """
+    if kind == "simchip":
+        calibration = load_calibration(car) or nominal()
+        folder = car / "simchip"
+        start_chip(folder)
+        return Wanted(folder, SIMULATED + str(folder.resolve()), servos_of(calibration), oldest_frame_s)
+    servos = servos_of(load_calibration(car) or nominal()) if uncalibrated else load_servos(car)
+    return Wanted(car / "run", str(servos.bus), servos, oldest_frame_s)
+
+
+class GuardianLost(UserError):
+    """There is no guardian any more, so there is nothing to drive with."""
+
+
+class Drivetrain:
+    """Sends each command with the time of its frame, so that the guardian can tell how old it is, whoever is slow."""
+
+    def __init__(self, wanted: Wanted, clock_ns: Callable[[], int]) -> None:
+        """clock_ns: the clock that the camera stamps its frames with. Raises ServosTaken, UserError."""
+        self._wanted, self._clock_ns = wanted, clock_ns
+        self._client: Client | None
+        self._client, self._keeper = find_or_start(wanted)
+        with contextlib.suppress(OSError):  # when memory runs out, whoever thinks goes before whoever holds the wires
+            Path("/proc/self/oom_score_adj").write_text("500")
+        self._sequence = 0
+        self._must_let_go = False  # after a new connection: `armed` has to be seen false before it counts
+        self._gone_ns = 0
+        self._asked_ns = time.monotonic_ns()  # when the oldest command was sent that has no answer yet
+        self._ended = False
+
+    @property
+    def keeper_pid(self) -> int | None:
+        """The process id of a guardian of our own."""
+        return self._keeper.pid if self._keeper else None
+
+    def run(
+        self, steering: float, throttle: float, t_capture_ns: int, armed: bool | None, stop: bool | None
+    ) -> tuple[int, str, str]:
+        """Returns when the command was given, in ns of the camera's clock; the guardian's state and its reason.
+
+        armed: only True arms; stop: whatever is not false stops. Raises GuardianLost.
+        """
+        now_ns, monotonic_ns = self._clock_ns(), time.monotonic_ns()
+        live = armed is True and not self._ended
+        self._must_let_go = self._must_let_go and live
+        self._sequence += 1
+        command = Command(
+            steering,
+            throttle,
+            live and not self._must_let_go,
+            bool(stop),
+            max(0, monotonic_ns - max(0, now_ns - t_capture_ns)),  # the same age by the guardian's clock
+            self._sequence,
+        )
+        try:
+            state, reason = self._exchange(command, monotonic_ns)
+        except Gone:
+            state, reason = self._again(monotonic_ns)
+        return self._clock_ns(), state, reason
+
+    def neutral(self) -> None:
+        """At once, and nothing but neutral from now on. May be called from a signal's handler."""
+        self._ended = True
+        if self._client is not None:
+            with contextlib.suppress(Gone):  # the new one starts with neutral
+                self._client.send(Command(0.0, 0.0, False, False, time.monotonic_ns()))
+
+    def shutdown(self) -> None:
+        self.neutral()
+        if self._client is not None:
+            self._client.close()  # which alone would do
+        if self._keeper is not None:
+            self._keeper.close()
+
+    def _exchange(self, command: Command, now_ns: int) -> tuple[str, str]:
+        if self._client is None:
+            raise Gone
+        self._client.send(command)
+        status = self._client.receive()
+        if status.state is State.FAILED:
+            raise GuardianLost(status.reason)
+        if status.t_ns >= self._asked_ns:
+            self._asked_ns = now_ns
+        silent_ns = now_ns - self._asked_ns
+        if silent_ns > HANGS_NS and self._keeper is not None:  # else systemd's watchdog does it
+            self._keeper.kill()
+        if silent_ns > SILENT_NS:
+            return "silent", "the guardian does not answer"
+        if self._must_let_go and status.state is State.SAFE:
+            return "safe", "the guardian was restarted: arm again"
+        return status.state.name.lower(), status.reason
+
+    def _again(self, now_ns: int) -> tuple[str, str]:
+        """The guardian is gone: connect to the new one as soon as it is there. Raises GuardianLost."""
+        if self._client is not None:
+            self._client.close()
+            self._client, self._gone_ns = None, now_ns
+        if self._keeper is not None and self._keeper.failure:
+            raise GuardianLost(self._keeper.failure)
+        if now_ns - self._gone_ns > AWAY_NS:
+            raise GuardianLost("the guardian died and was not restarted within 3 s")
+        try:
+            self._client, self._must_let_go = Client(self._wanted.folder), True
+            self._asked_ns = now_ns
+        except OSError:
+            return "gone", "the guardian died; a new one starts"
+        return "safe", "the guardian was restarted: arm again"

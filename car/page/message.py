@@ -1,0 +1,45 @@
+"""What a browser may say. Everything it says is checked here; what does not pass moves nothing."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MOST_BYTES = 1024  # of one message; the longest honest one is 200
+
+Fraction = Annotated[float, Field(ge=-1, le=1)]
+
+
+class Refused(ValueError):
+    """A message that is not one."""
+
+
+class Message(BaseModel):
+    """donkeycar's message (the first five), and what ours adds. Every key may be left out or null."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    angle: Fraction | None = None  # steering, -1 full left to +1 full right
+    throttle: Fraction | None = None  # before the car's cap
+    drive_mode: Literal["user", "local_angle", "local"] | None = None
+    recording: bool | None = None
+    buttons: dict[str, bool] | None = None  # donkeycar's clients send them; they do nothing here
+    stop: bool | None = None  # true presses STOP, false releases it
+    arm: bool | None = None  # false disarms
+    leave: bool | None = None  # true: another may drive
+
+    @property
+    def wants_the_wheel(self) -> bool:
+        """It says something that only the driver may say: all but a STOP, and a heartbeat without content."""
+        return self.stop is False or any(
+            value is not None for value in (self.angle, self.throttle, self.drive_mode, self.recording, self.arm)
+        )
+
+
+def parse(raw: str | bytes) -> Message:
+    """A message from its JSON. Raises Refused for whatever is not a message: text, NaN, 99, an unknown mode or key."""
+    if len(raw) > MOST_BYTES:
+        raise Refused(f"a message of {len(raw)} bytes")
+    try:
+        return Message.model_validate_json(raw)
+    except ValueError as error:
+        raise Refused("not a message") from error

@@ -1,0 +1,72 @@
+"""How people take part in a drive: the page, a pad, the terminal; and the recording of what they and the car did."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from car.logbook import DRIVES
+from car.page.part import Page
+from car.recorder import Recorder
+from car.terminal import HELP, Terminal
+from car.vehicle import Part
+from errors import UserError
+from models.folder import MODEL, Model
+from settings import Settings
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was typed, on top of the settings."""
+
+    page: bool = True
+    port: int | None = None
+    record: bool = False
+
+
+@dataclass(frozen=True)
+class People:
+    """The parts, by the names of car.vehicle.parts_table; and lines on how to use them."""
+
+    parts: dict[str, Part | None]
+    words: str
+
+
+def people(
+    car: Path, settings: Settings, model: Model, wanted: Wanted, *, label: str, simulated: bool, realtime: bool
+) -> People:
+    """label: what the page calls the car. A simulated car's page is for this machine alone; without realtime there is
+    neither page nor pad, for nobody is as fast.
+
+    Raises UserError where the page's port is taken.
+    """
+    terminal = Terminal()
+    recorder = Recorder(car / DRIVES, model_id(model)) if realtime or wanted.record else None
+    parts: dict[str, Part | None] = {"terminal": terminal, "recorder": recorder}
+    words = [HELP] if realtime and terminal.has_keys else []
+    if realtime and settings.pad.type:
+        from car.pad import Pad  # noqa: PLC0415 - donkeycar's controllers bring much along
+
+        parts["pad"] = Pad(settings.pad.type, settings.pad.device, settings.drive.throttle_cap, recorder)
+    if realtime and settings.page.enabled and wanted.page:
+        page = _page(settings, wanted, label, simulated=simulated)
+        parts["page"] = page
+        words.append(f"drive and watch: {page.link}")
+    return People(parts, "\n".join(words))
+
+
+def model_id(model: Model) -> str:
+    """Names a model in recordings: its name, and the start of the hash of what the car runs."""
+    return f"{model.manifest.name}@{model.manifest.files[MODEL].sha256[:12]}"
+
+
+def _page(settings: Settings, wanted: Wanted, label: str, *, simulated: bool) -> Page:
+    port = settings.page.port if wanted.port is None else wanted.port
+
+    def page(at: int) -> Page:
+        return Page(at, everyone=not simulated, label=label, throttle_cap=settings.drive.throttle_cap)
+
+    try:
+        return page(port)
+    except UserError:
+        if wanted.port is not None or not simulated:
+            raise
+        return page(0)  # a second simulated drive on this machine; its link says where

@@ -1,0 +1,52 @@
+"""A car's loop around the page, in a thread: 50 rounds a second, with the memory a table would give it."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from car.page.part import Page
+
+FRAME = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)  # noise: a large JPEG
+
+
+class Car:
+    """`memory` is what the page's row reads and writes; `pad` stands for a pad's steering and throttle."""
+
+    def __init__(self) -> None:
+        self.page = Page(0, everyone=False, label="A TEST", throttle_cap=0.2)
+        self.steering = self.throttle = 0.0
+        self.mode, self.recording, self.armed, self.stop = "user", False, False, False
+        self.pad: tuple[float, float] | None = None
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._drive)
+        self._thread.start()
+
+    def round(self) -> None:
+        row = self.page.run(FRAME, 7, self.mode, self.recording, self.armed, self.stop, *(self.pad or (0, 0)), self.pad)
+        self.steering, self.throttle, self.mode, self.recording, self.armed, self.stop = row
+
+    def _drive(self) -> None:
+        while not self._ending.wait(0.02):
+            self.round()
+
+    def park(self) -> None:
+        """No more rounds by itself."""
+        self._ending.set()
+        self._thread.join()
+
+    def close(self) -> None:
+        self.park()
+        self.page.shutdown()
+        self.page.server.thread.join(10)
+        assert not self.page.server.thread.is_alive()
+
+
+def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> None:
+    """Wait until it holds; fail where it never does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
