@@ -16,6 +16,7 @@ REPORT = PROJECT / "reports" / "hazards.json"
 PAGE = PROJECT / "docs" / "safety.md"
 BEGIN, END = "<!-- hazards -->", "<!-- end of hazards -->"
 KEPT_RUNS = 20
+STOOD_STILL_MS = 100.0
 LOOP_MS = 55.0  # the contract's period of 50 ms, in which the camera blocks, and the work that follows the frame
 
 
@@ -59,7 +60,10 @@ HAZARDS = {
 
 def record(row: int, *, measured_ms: float | None = None, late_ms: float = 0.0, note: str = "") -> None:
     """A test of this row has passed. measured_ms: event to neutral by the chip's time stamps, where there is such a
-    time; late_ms: how late a thread of the test's own was woken meanwhile, which was allowed for."""
+    time; late_ms: how late a thread of the test's own was woken meanwhile, which was allowed for. A run in which the
+    whole machine stood still is no measurement."""
+    if late_ms > STOOD_STILL_MS:
+        return
     rows = _read()
     entry = rows.setdefault(str(row), {"runs": []})
     entry["runs"] = [*entry["runs"], {"measured_ms": measured_ms, "late_ms": late_ms, "note": note}][-KEPT_RUNS:]
