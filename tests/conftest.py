@@ -57,16 +57,11 @@ def driven_tub(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def manage(tmp_path_factory: pytest.TempPathFactory):
-    """Run manage.py with these arguments, as a person would; returns the finished process with its output as text.
-
-    A verb that takes a car gets one of its own where none is named, so that no test leaves anything in this one's.
-    """
+def manage():
+    """Run manage.py with these arguments, as a person would; returns the finished process with its output as text."""
 
     def run(*arguments: str | Path, **options) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(PROJECT / "manage.py"), *map(str, arguments)]
-        if arguments[0] in ("drive", "evaluate") and "--car" not in arguments:
-            command += ["--car", str(tmp_path_factory.mktemp("car"))]
         return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)
 
     return run

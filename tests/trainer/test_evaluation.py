@@ -6,9 +6,7 @@ import pytest
 from PIL import Image
 
 from models.contract import Contract
-from sim_bridge.track import CentreLine
-from tests.conftest import PRETRAINED, assert_one_line
-from tests.sim_bridge.test_track_file import eight, ellipse, write
+from tests.conftest import PRETRAINED
 from trainer.evaluation import drive_tracks, summarise, teacher
 
 CONTRACT = Contract()
@@ -82,55 +80,6 @@ def test_evaluate_prints_a_table_and_json_and_leaves_a_film(manage, tmp_path: Pa
     again = json.loads(manage(*arguments, "--json").stdout)
     assert again == result
     left = sorted(drives.iterdir())
-    summary = json.loads((left[-1] / "summary.json").read_text())
-    assert {name: summary[name] for name in result} == result
-    assert summary["command"].startswith("python manage.py evaluate --model ")
-    assert 0 < summary["inference_ms"]["p50"] <= summary["inference_ms"]["p99"]
-    assert summary["when"]
+    assert json.loads((left[-1] / "summary.json").read_text()) == result
     with Image.open(left[-1] / "drive.gif") as gif:
         assert gif.n_frames > 1  # the shipped model may leave this road early
-
-
-def test_given_tracks_are_driven_in_the_looks_of_the_table_and_told_by_name(manage, tmp_path: Path) -> None:
-    folder = tmp_path / "tracks"
-    folder.mkdir()
-    write(folder / "ring.csv", "x,y", ellipse())
-    write(folder / "eight.csv", "x,y", eight(200, a_m=4.0, b_m=2.5))
-    arguments = ["evaluate", "--track", folder, "--tracks", "2", "--laps", "1", "--drives", tmp_path / "drives"]
-    assert_one_line(manage(*arguments), "eight.csv crosses itself after its lines", "add --crossings")
-    result = json.loads(manage(*arguments, "--crossings", "--json").stdout)
-    assert list(result["by_track"]) == ["eight", "ring"]
-    for one in result["by_track"].values():
-        assert (one["cars"], one["finished"]["teacher"]) == (2, 2)
-        assert set(one["finished"]) == {"int8", "float", "teacher"}
-    assert result["by_track"]["ring"]["length_m"] == pytest.approx(15.9, abs=0.1)
-    driven_m = [car["driven_m"] for car in result["teacher"]["results"]]
-    assert all(one > 25 for one in driven_m[:2])
-    assert all(15 < one < 17 for one in driven_m[2:])
-    table = manage(*arguments, "--crossings").stdout
-    for words in ("2 given tracks, 4 cars", "eight", "ring", "27.", "2 of 2"):
-        assert words in table
-    (left, _) = sorted((tmp_path / "drives").iterdir())
-    assert "by_track" in json.loads((left / "summary.json").read_text())
-
-
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [
-        (["--track", "FOLDER"], ["has no .csv file in it"]),
-        (["--track", "FOLDER/none.csv"], ["cannot read", "none.csv", "No such file"]),
-        (["--crossings"], ["--crossings is about a --track"]),
-        (["--track", "FOLDER", "--tub", "FOLDER"], ["give one of them"]),
-    ],
-)
-def test_tracks_that_are_none_are_one_line(manage, tmp_path: Path, more: list[str], words: list[str]) -> None:
-    assert_one_line(manage("evaluate", *(one.replace("FOLDER", str(tmp_path)) for one in more)), *words)
-
-
-def test_there_is_time_for_the_longest_track() -> None:
-    """As long as Thunderhill, 353 m: the bound on steps grows with the track."""
-    t = np.linspace(0, 2 * np.pi, 7060, endpoint=False)
-    ring = CentreLine("ring", 353 / (2 * np.pi) * np.stack([np.cos(t), np.sin(t)], axis=1))
-    (result,) = drive_tracks(teacher(CONTRACT), CONTRACT, tracks=1, laps=1, seed=0, centre_lines=[ring])
-    assert result.finished
-    assert 353 / 1.6 < result.lap_s < 353
