@@ -108,8 +108,9 @@ class Vehicle(DonkeyVehicle):  # type: ignore[misc]  # donkeycar has no types
 
         Raises PartFailed, from the part's own exception.
         """
-        ignored = {number for number in ASK_TO_END if signal.getsignal(number) is signal.SIG_IGN}  # nohup
-        asked = {number: signal.signal(number, self._asked_to_end) for number in set(ASK_TO_END) - ignored}
+        asked = {number: signal.signal(number, self._asked_to_end) for number in ASK_TO_END}
+        if asked[signal.SIGHUP] is signal.SIG_IGN:  # nohup: it shall outlive its terminal. Ctrl-C always counts
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
             self._loop()
         finally:

@@ -91,8 +91,13 @@ def test_2_the_terminal_goes_away(car: Path) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
+
+    def take_the_terminal() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
+
     terminal = {"stdin": other, "stdout": other, "stderr": other}
-    with driving(car, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0), **terminal) as (chip, drive, lateness):
+    with driving(car, preexec_fn=take_the_terminal, **terminal) as (chip, drive, lateness):
         os.close(other)
         watched.set()
         watcher.join()

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from car.driver_mode import DriverMode
@@ -13,9 +13,11 @@ from models.contract import Contract
 
 CONTRACT = Contract()
 LIMITS = Limits(throttle_cap=0.2, oldest_frame_s=0.2, throttle_slew_per_s=4.0)
-number = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([-1.0, -0.2, 0.0, 0.2, 0.2000001, 1.0, 99.0])
+odd = [math.nan, math.inf, -math.inf, -1.0, -0.2, 0.0, 0.2, 0.2000001, 1.0, 99.0]
+number = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from(odd)
 
 
+@settings(max_examples=500, deadline=None)
 @given(
     number,
     number,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from car.guardian.machine import BURST_NS, DEADMAN_NS, DISARM_NS, Machine
+from car.guardian.machine import BURST_NS, DEADMAN_NS, DISARM_NS, RAMP_NS, Machine
 from car.guardian.messages import Command, Kind, State
 from car.guardian.pulses import LEAST_THROTTLE, Servos
 
@@ -62,6 +62,28 @@ def test_the_machine_asks_to_be_stepped_when_the_deadman_is_due() -> None:
     output = machine.step(output.next_ns)
     assert output.pulses.throttle_us == NEUTRAL
     assert output.next_ns == now_ns + DISARM_NS + 1
+
+
+def test_a_ramp_and_a_shift_into_reverse_are_carried_on_between_commands() -> None:
+    machine, now_ns = Machine(SERVOS), 10**12
+    machine.step(now_ns)
+    for wanted, settled in [(0.5, 1510 + 0.5 * 440), (-0.5, 1510 - 0.5 * 410)]:
+        machine.take(command(now_ns, wanted), now_ns)
+        seen = []
+        for _ in range(60):
+            output = machine.step(now_ns)
+            seen.append(output.pulses.throttle_us)
+            if output.next_ns > now_ns + RAMP_NS:
+                break
+            assert output.next_ns == now_ns + RAMP_NS
+            now_ns = output.next_ns
+            machine.take(command(now_ns, wanted), now_ns)
+        assert seen[-1] == pytest.approx(settled)
+        assert len(seen) > 5
+        directions = [round(pulse - NEUTRAL) for pulse in seen if pulse != NEUTRAL]
+        assert all(direction * wanted > 0 for direction in directions)
+    backward = [pulse < NEUTRAL for pulse in seen]
+    assert backward.index(False, 3) < len(backward) - 1  # a brake, neutral, then reverse
 
 
 def test_a_short_silence_is_forgiven_and_a_long_one_disarms() -> None:
