@@ -2,7 +2,7 @@
 
 model.tflite    int8 throughout, what the car runs
 float.tflite    the same network in float32, for comparison on a workstation; a car does without
-golden.npz      inputs and the int8 outputs they gave, to be met within 1 LSB before the model is trusted
+golden.npz      inputs and the int8 outputs they gave, to be met within 3 LSB before the model is trusted
 manifest.json   sha256 of each of these, contract, how it was made, how well it drove
 """
 
@@ -23,6 +23,9 @@ from models.runtime import TFLitePolicy
 from storage.files import write_folder
 
 MODEL, FLOAT, GOLDEN, MANIFEST = "model.tflite", "float.tflite", "golden.npz", "manifest.json"
+# arm64 and x86 give the same outputs in one runtime. LiteRT rounds otherwise than tflite-runtime: a step in a hidden
+# layer comes out as up to two here (the shipped model on Trixie), and a model may have a steeper end than this one.
+TOLERANCE_LSB = 3
 NEEDED = (MODEL, GOLDEN)  # on a car; float.tflite may be missing
 
 
@@ -137,8 +140,8 @@ def _check_golden(folder: Path, policy: TFLitePolicy, remedy: str) -> None:
         raise ModelError(f"{folder / GOLDEN} does not fit the model; {remedy}")
     for observation, row in zip(observations, expected.astype(int), strict=True):
         got = policy.raw(observation).astype(int)
-        close = np.abs(got - row).max() <= 1  # 1 LSB: what arm64 and x86 differ by
-        same = row[got.argmax()] >= row.max() - 1  # the same action, unless tied within that
+        close = np.abs(got - row).max() <= TOLERANCE_LSB
+        same = row[got.argmax()] >= row.max() - TOLERANCE_LSB  # the same action, unless tied within that
         if not (close and same):
             raise ModelError(f"{folder / MODEL} does not give its golden outputs in {policy.runtime}; {remedy}")
 
