@@ -22,7 +22,10 @@ FLIPS = {(True, False): 1, (False, True): 0, (True, True): -1}  # horizontal, ve
 
 def open_device(number: int) -> Any:
     """/dev/videoN as OpenCV opens it."""
-    cv2.setLogLevel(0)  # what it complains of on stderr, our errors say
+    # What it complains of on stderr, our errors say. OpenCV 4.14 has moved the function.
+    moved = not hasattr(cv2, "setLogLevel")
+    silence = cv2.utils.logging.setLogLevel if moved else cv2.setLogLevel  # type: ignore[attr-defined]
+    silence(0)
     return cv2.VideoCapture(number, cv2.CAP_V4L2)
 
 

@@ -51,7 +51,7 @@ def throttle_pulse(servos: Servos, throttle: float) -> float:
 
 def slew(last: float, wanted: float, most: float) -> float:
     """From last towards wanted, by `most` at most."""
-    return last + min(max(wanted - last, -most), most)
+    return wanted if abs(wanted - last) <= most else last + math.copysign(most, wanted - last)
 
 
 def slew_throttle(last: float, wanted: float, most: float) -> float:
