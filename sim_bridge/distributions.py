@@ -90,6 +90,7 @@ class Scene:
     line_width_m: float
     dash_m: float  # length of a dash of the centre line
     gap_m: float  # between dashes
+    crossings: int  # straight roads of the same paint across the driven one
     # the floor and the room
     ground_colour: RGB
     ground_blotches: float  # slow unevenness of the floor and its light, as a share of its brightness
@@ -134,6 +135,7 @@ EVALUATION: Table = {
     "line_width_m": Uniform(0.02, 0.05),  # 19 mm masking tape to 48 mm duct tape
     "dash_m": Uniform(0.12, 0.4),  # dashes as people lay them
     "gap_m": Uniform(0.12, 0.4),
+    "crossings": Always(0),  # drawn tracks never cross themselves
     "ground_colour": Colour(25, 105, 0.3),  # asphalt, carpet, dark wood: always darker than the lines
     "ground_blotches": Uniform(0.05, 0.3),  # worn floors, pools of lamp light
     "ground_grain": Uniform(0, 6),  # from lino to concrete
@@ -161,6 +163,9 @@ EVALUATION: Table = {
 TRAINING: Table = EVALUATION | {
     "road_width_m": Uniform(0.36, 0.85),
     "tightest_radius_m": Uniform(0.65, 1.3),
+    # DonkeySim's circuit_launch and people's figures of eight cross themselves, drawn tracks never do: that the road
+    # goes straight on there is learnt from any road painted across it
+    "crossings": Choice({0: 3, 1: 1, 2: 1}),
     "light": Uniform(0.6, 1.25),
     "camera_height_m": Uniform(0.11, 0.22),
     "camera_pitch_deg": Uniform(10, 26),

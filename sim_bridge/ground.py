@@ -14,6 +14,7 @@ from sim_bridge.track import Track
 PIXELS_PER_M = 100  # 1 cm: two pixels across the thinnest line
 MOST_PIXELS = 40_000_000  # of a floor; larger halls are painted more coarsely
 MARGIN_M = 2.5  # floor beyond the outermost bend; then the wall begins
+CROSSING_M = 6.0  # of road across the driven one: 3 m to each side, more than shows in the policy's picture
 _SHIFT = 4  # cv2 draws with 4 binary digits after the point, so lines do not snap to pixels
 
 LUMA_BT601 = (0.299, 0.587, 0.114)
@@ -54,32 +55,55 @@ def paint(track: Track, scene: Scene, rng: np.random.Generator, *, rgb: bool) ->
     canvas[...] = np.round(shade(scene.ground_colour))
     ground = Ground(canvas, (float(low[0]), float(low[1])), float(pixels_per_m), shade(scene.wall_colour))
 
-    def line(pieces_m: list[np.ndarray], colour: RGB, width_m: float, *, closed: bool) -> None:
-        corners = [np.round(ground.pixels(piece) * 2**_SHIFT).astype(np.int32) for piece in pieces_m]
+    across = [road_across(track, rng) for _ in range(scene.crossings)]
+
+    def line(left_m: float, colour: RGB, width_m: float, *, dashed: bool = False) -> None:
+        """Left of the driven road's centre, all along it, and of the roads' across it."""
         thickness = max(1, round(width_m * ground.pixels_per_m))
-        cv2.polylines(canvas, corners, closed, shade(colour), thickness, cv2.LINE_AA, _SHIFT)
+        roads = [(track.offset(left_m), True)] + [(points_m + left_m * left, False) for points_m, left in across]
+        for points_m, closed in roads:
+            pieces_m = _dashes(points_m, track.spacing_m, scene) if dashed else [points_m]
+            corners = [np.round(ground.pixels(piece) * 2**_SHIFT).astype(np.int32) for piece in pieces_m]
+            cv2.polylines(canvas, corners, closed and not dashed, shade(colour), thickness, cv2.LINE_AA, _SHIFT)
 
     if scene.fill != "none":
-        filled_m = track.width_m + (2 * scene.mat_m if scene.fill == "mat" else 0)
-        line([track.points], scene.fill_colour, filled_m, closed=True)
-    edges = {"left": 1, "right": -1}
+        line(0.0, scene.fill_colour, track.width_m + (2 * scene.mat_m if scene.fill == "mat" else 0))
+    edges = {"left": track.width_m / 2, "right": -track.width_m / 2}
     for name in scene.lines:
         if name in edges:
-            line([track.offset(edges[name] * track.width_m / 2)], scene.edge_colour, scene.line_width_m, closed=True)
-        elif name == "centre":
-            line([track.points], scene.centre_colour, scene.line_width_m, closed=True)
+            line(edges[name], scene.edge_colour, scene.line_width_m)
         else:
-            line(_dashes(track, scene), scene.centre_colour, scene.line_width_m, closed=False)
+            line(0.0, scene.centre_colour, scene.line_width_m, dashed=name == "dashes")
     _weather(canvas, scene, rng)
     return ground
 
 
-def _dashes(track: Track, scene: Scene) -> list[np.ndarray]:
-    """The dashes of the centre line, each (n, 2) metres."""
-    per_dash = max(1, round(scene.dash_m / track.spacing_m))
-    per_gap = max(1, round(scene.gap_m / track.spacing_m))
-    starts = range(0, len(track.points) - per_dash, per_dash + per_gap)
-    return [track.points[start : start + per_dash + 1] for start in starts]
+def road_across(track: Track, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A straight road across the driven one: its centre line, float64 (n, 2) metres, and the unit vector to its left.
+
+    Its middle is a random point of the track, passed at 60 to 120 degrees to the road there. Drawn again, a little
+    shorter, until it meets each stretch it reaches at 45 or more: laid along one it would hide where that one goes.
+    """
+    length_m = CROSSING_M
+    while True:
+        at, turn = rng.integers(len(track.points)), np.radians(rng.uniform(60, 120))
+        to_left = track.offset(1.0)[at] - track.points[at]
+        way = np.cos(turn) * track.tangents[at] + np.sin(turn) * to_left
+        left = np.array([-way[1], way[0]])
+        away_m = track.points - track.points[at]
+        met = (np.abs(away_m @ left) < track.width_m) & (np.abs(away_m @ way) < length_m / 2)
+        if (np.abs(track.tangents[met] @ left) > np.sin(np.pi / 4)).all():
+            along_m = np.arange(-length_m / 2, length_m / 2, track.spacing_m)  # as _dashes takes it
+            return track.points[at] + along_m[:, None] * way, left
+        length_m *= 0.95
+
+
+def _dashes(points_m: np.ndarray, spacing_m: float, scene: Scene) -> list[np.ndarray]:
+    """The dashes of a centre line, each (n, 2) metres."""
+    per_dash = max(1, round(scene.dash_m / spacing_m))
+    per_gap = max(1, round(scene.gap_m / spacing_m))
+    starts = range(0, len(points_m) - per_dash, per_dash + per_gap)
+    return [points_m[start : start + per_dash + 1] for start in starts]
 
 
 def _weather(canvas: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:
