@@ -65,6 +65,12 @@ class Motion:
         ahead = self._nearest + np.round(distance_m / self._spacing_m).astype(int)
         return self._points[self._road, ahead % self._point_count]
 
+    def road_turn(self, distance_m: float) -> np.ndarray:
+        """By how much the road turns within that distance from each car, its sine, float64 (n,), + left."""
+        ahead = (self._nearest + np.round(distance_m / self._spacing_m).astype(int)) % self._point_count
+        (here_x, here_y), (there_x, there_y) = self._tangent.T, self._tangents[self._road, ahead].T
+        return here_x * there_y - here_y * there_x
+
     def imagine(self, copies: int) -> "Motion":
         """The same cars, each `copies` times one after the other, to be driven on without moving these."""
         imagined = Motion(self.count * copies, self.bicycles.period_s)
