@@ -8,8 +8,9 @@ import pytest
 from models.contract import Contract
 from models.observation import grey_view, shrink
 from settings import PROJECT
-from sim_bridge.distributions import EVALUATION, TRAINING, WIDE, Always, Scene, draw_scene
+from sim_bridge.distributions import EVALUATION, TRAINING, WIDE
 from sim_bridge.pursuit import pure_pursuit
+from sim_bridge.scene import Always, Scene, draw_scene
 from sim_bridge.simulator import Simulator
 from sim_bridge.track import CentreLine, resample
 from tests.sim_bridge.test_track_file import eight
