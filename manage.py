@@ -217,7 +217,7 @@ def _crossings_need_a_track(crossings: bool, track: object) -> None:
 
 @sim.command("look")
 def sim_look(
-    table: Annotated[str, typer.Option(help="Which distributions: training, evaluation or wide.")] = "training",
+    table: Annotated[str, typer.Option(help="Which distributions: training, evaluation, wide or real.")] = "training",
     seed: Annotated[int, typer.Option(min=0, help="Names the 24 scenes.")] = 1,
     tub: Annotated[Path | None, typer.Option(metavar="PATH", help="A recording to set beside them.")] = None,
     out: Annotated[Path, typer.Option(metavar="PNG", help="Where the picture goes.")] = PROJECT / "reports/look.png",

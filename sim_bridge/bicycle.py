@@ -5,7 +5,7 @@ R. Rajamani, Vehicle Dynamics and Control, section 2.2, with the rear axle as re
 
 import numpy as np
 
-from sim_bridge.distributions import Scene
+from sim_bridge.scene import Scene
 
 
 class Bicycles:

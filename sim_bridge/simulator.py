@@ -5,20 +5,21 @@ driven. So the same seed gives the same frames in any process and any batch, and
 terms.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from models.contract import ObservationSpec
 from sim_bridge.camera import GroundCamera
-from sim_bridge.distributions import Scene, Table, draw_scene
-from sim_bridge.ground import Ground, paint
+from sim_bridge.gloss import Gloss
+from sim_bridge.ground import MARGIN_M, Ground, paint
+from sim_bridge.lens import Lens
 from sim_bridge.motion import Motion
-from sim_bridge.track import CentreLine, Track, random_track
-
-_NOISE = np.random.default_rng(0).standard_normal((256, 512)).astype(np.float32)
+from sim_bridge.scene import Scene, Table, draw_scene
+from sim_bridge.sensor import Sensor
+from sim_bridge.track import CentreLine, Track, draw_track
 
 
 @dataclass
@@ -29,7 +30,8 @@ class World:
     track: Track
     ground: Ground
     camera: GroundCamera
-    noise: np.ndarray  # uint8, 128 is none; a frame gets a window of it
+    gloss: Gloss | None
+    sensor: Sensor
     rng: np.random.Generator
 
 
@@ -85,15 +87,13 @@ class Simulator(Motion):
 
     def _look(self, car: int, first_row: int) -> np.ndarray:
         world, cars = self.worlds[car], self.bicycles
-        picture = world.camera.take(world.ground, cars.x_m[car], cars.y_m[car], cars.heading_rad[car], first_row)
-        rows, columns = picture.shape[:2]
-        height, width = world.noise.shape
-        row = int(world.rng.random() * (height - self.spec.frame_height)) + first_row
-        column = int(world.rng.random() * (width - columns))
-        noise = world.noise[row : row + rows, column : column + columns]
-        if picture.ndim == 3:
-            noise = cv2.merge((noise, noise, noise))
-        return cv2.addWeighted(picture, 1, noise, 1, -128, dst=picture)
+        pose = cars.x_m[car], cars.y_m[car], cars.heading_rad[car]
+        picture = world.camera.take(world.ground, *pose, first_row)
+        if world.gloss:
+            world.gloss.add(picture, first_row, *pose)
+        speed_m_s = cars.speed_m_s[car]
+        yaw_rad_s = speed_m_s * math.tan(-cars.steering[car] * cars.full_lock_rad[car]) / cars.wheelbase_m[car]
+        return world.sensor.develop(picture, first_row, yaw_rad_s, speed_m_s, world.rng)
 
     def _new_world(self, car: int) -> World:
         key = (self._first_car + car, self._worlds_drawn[car])
@@ -104,14 +104,17 @@ class Simulator(Motion):
             line = self._centre_lines[(self._first_car + car) % len(self._centre_lines)]
             track = Track(line.points, scene.road_width_m)
         else:
-            track = random_track(rng, scene.track_corners, scene.room_m, scene.tightest_radius_m, scene.road_width_m)
+            track = draw_track(rng, scene)
             track = track.starting_at(int(rng.integers(len(track.points))))
+        lens = Lens(scene, self.spec)
+        low_m, high_m = track.points.min(axis=0) - MARGIN_M, track.points.max(axis=0) + MARGIN_M
         world = World(
             scene=scene,
             track=track,
             ground=paint(track, scene, rng, rgb=self._rgb),
-            camera=GroundCamera(scene, self.spec),
-            noise=np.clip(128.5 + scene.camera_noise * _NOISE, 0, 255).astype(np.uint8),
+            camera=GroundCamera(scene, self.spec, lens),
+            gloss=Gloss(scene, lens, low_m, high_m, rng) if scene.lamps else None,
+            sensor=Sensor(scene, self.spec, lens, rng),
             rng=rng,
         )
         self._to_start(car, world)

@@ -12,8 +12,9 @@ import numpy as np
 
 from models.contract import Contract
 from models.observation import FrameStack, shrink
-from sim_bridge.distributions import EVALUATION, Table
+from sim_bridge.distributions import EVALUATION
 from sim_bridge.pursuit import pure_pursuit
+from sim_bridge.scene import Table
 from sim_bridge.simulator import Simulator
 from sim_bridge.track import CentreLine, Track
 

@@ -16,7 +16,8 @@ class Hyperparameters(BaseModel):
     seed: Annotated[int, Field(ge=0, description="of worlds, weights and exploration")] = 0
     envs: Annotated[int, Field(ge=1, le=256, description="cars that gather experience in lock-step")] = 16
     table: Annotated[
-        Literal["training", "wide"], Field(description="worlds to train in: a name from sim_bridge/distributions.py")
+        Literal["training", "wide", "real"],
+        Field(description="worlds to train in: a name from sim_bridge/distributions.py"),
     ] = "training"
     reward: Annotated[
         Literal["laplace", "gaussian", "gaussian_progress"], Field(description="a name from sim_bridge/reward.py")

@@ -100,7 +100,10 @@ class Practice:
 def _arrays(memory: tuple[Any, ...], contract: Contract, steps: int, cars: int) -> tuple[np.ndarray, ...]:
     size = contract.observation.size
     shapes = ((size, size), (len(contract.actions),), (len(FACTS),), ())
-    return tuple(np.frombuffer(part, part._type_).reshape(steps, cars, *shape) for part, shape in zip(memory, shapes, strict=True))  # fmt: skip
+    return tuple(
+        np.frombuffer(part, part._type_).reshape(steps, cars, *shape)
+        for part, shape in zip(memory, shapes, strict=True)
+    )
 
 
 def _drive(

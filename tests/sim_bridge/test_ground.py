@@ -3,8 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sim_bridge.distributions import TRAINING, Scene, draw_scene
-from sim_bridge.ground import CROSSING_M, Ground, paint, road_across
+from sim_bridge.across import CROSSING_M, road_across
+from sim_bridge.distributions import TRAINING
+from sim_bridge.ground import Ground, paint
+from sim_bridge.scene import Scene, draw_scene
 from sim_bridge.track import Track, random_track
 
 PLAIN = {"light": 1.0, "ground_blotches": 0.0, "ground_grain": 0.0, "ground_colour": (60.0,) * 3}
@@ -48,8 +50,8 @@ def test_a_road_across_passes_over_the_road_steeply_and_along_no_stretch_of_it()
 def test_a_road_across_is_painted_as_the_driven_one_and_hides_none_of_its_lines(fill: str) -> None:
     for seed in range(5):
         track, scene = drawn(seed, fill=fill, fill_colour=(40.0,) * 3, mat_m=0.3)
-        bare = paint(track, dataclasses.replace(scene, crossings=0), np.random.default_rng(seed), rgb=False)
-        floor = paint(track, dataclasses.replace(scene, crossings=1), np.random.default_rng(seed), rgb=False)
+        bare = paint(track, dataclasses.replace(scene, roads_across=0), np.random.default_rng(seed), rgb=False)
+        floor = paint(track, dataclasses.replace(scene, roads_across=1), np.random.default_rng(seed), rgb=False)
         assert (floor.picture[bare.picture > 240] > 220).all()
         points_m, left = road_across(track, np.random.default_rng(seed))
         for side in (-1, 1):
@@ -65,7 +67,7 @@ def test_a_road_across_is_painted_as_the_driven_one_and_hides_none_of_its_lines(
 def test_another_crossing_is_another_road() -> None:
     track, scene = drawn(3)
     one, two = (
-        paint(track, dataclasses.replace(scene, crossings=count), np.random.default_rng(3), rgb=False)
+        paint(track, dataclasses.replace(scene, roads_across=count), np.random.default_rng(3), rgb=False)
         for count in (1, 2)
     )
     assert (two.picture[one.picture > 240] > 240).all()

@@ -25,7 +25,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     [
         ("gama = 0.8", ["gama is no setting; did you mean gamma?"]),
         ("gamma = 2", ["gamma: input should be less than 1, not 2"]),
-        ("table = 'evaluation'", ["table: input should be 'training' or 'wide'"]),
+        ("table = 'evaluation'", ["table: input should be 'training', 'wide' or 'real'"]),
         ("gamma", ["is not TOML", "mend that line"]),
         (b"\xff", ["cannot read"]),
     ],

@@ -1,0 +1,59 @@
+"""The floor while it is painted: a picture from above, drawn on in metres."""
+
+import cv2
+import numpy as np
+
+from sim_bridge.scene import RGB, Scene, luma
+
+PIXELS_PER_M = 100  # 1 cm: two pixels across the thinnest line
+MOST_PIXELS = 40_000_000  # of a floor; larger halls are painted more coarsely
+_SHIFT = 4  # cv2 draws with 4 binary digits after the point, so lines do not snap to pixels
+
+
+class Canvas:
+    """picture: uint8 (rows, columns) luma or (rows, columns, 3) RGB; row 0, column 0 is the world point origin_m, rows
+    grow with y and columns with x."""
+
+    def __init__(self, low_m: np.ndarray, high_m: np.ndarray, scene: Scene, *, rgb: bool) -> None:
+        """A floor of the scene's plain colour between two opposite corners."""
+        size_m = high_m - low_m
+        pixels_per_m = min(PIXELS_PER_M, np.sqrt(MOST_PIXELS / size_m.prod()))
+        columns, rows = np.ceil(size_m * pixels_per_m).astype(int)
+        self.origin_m = (float(low_m[0]), float(low_m[1]))
+        self.pixels_per_m = float(pixels_per_m)
+        self._lit = [scene.light * gain for gain in scene.cast]
+        self._rgb = rgb
+        self.picture = np.empty((rows, columns, 3) if rgb else (rows, columns), np.uint8)
+        self.picture[...] = np.round(self.shade(scene.ground_colour))
+
+    @property
+    def size_m(self) -> tuple[float, float]:
+        """Along x and y."""
+        rows, columns = self.picture.shape[:2]
+        return columns / self.pixels_per_m, rows / self.pixels_per_m
+
+    def shade(self, colour: RGB) -> tuple[float, ...]:
+        """What the camera sees of a colour in this light: three channels, or their luma."""
+        red, green, blue = (min(255.0, lit * value) for lit, value in zip(self._lit, colour, strict=True))
+        return (red, green, blue) if self._rgb else (luma((red, green, blue)),)
+
+    def pixels(self, points_m: np.ndarray) -> np.ndarray:
+        """World points, (n, 2) metres -> as cv2 draws them, int32 (n, 2)."""
+        return np.round((points_m - self.origin_m) * self.pixels_per_m * 2**_SHIFT).astype(np.int32)
+
+    def line(self, pieces_m: list[np.ndarray], colour: RGB, width_m: float, *, closed: bool) -> None:
+        """Each piece (n, 2) metres."""
+        thickness = max(1, round(width_m * self.pixels_per_m))
+        corners = [self.pixels(piece) for piece in pieces_m]
+        cv2.polylines(self.picture, corners, closed, self.shade(colour), thickness, cv2.LINE_AA, _SHIFT)
+
+    def area(self, corners_m: np.ndarray, colour: RGB) -> None:
+        """A polygon, (n, 2) metres."""
+        cv2.fillPoly(self.picture, [self.pixels(corners_m)], self.shade(colour), cv2.LINE_AA, _SHIFT)
+
+    def spread(self, tile: np.ndarray) -> np.ndarray:
+        """A small picture, repeated until it covers the floor."""
+        rows, columns = self.picture.shape[:2]
+        tile = tile[:rows, :columns]
+        below, right = rows - tile.shape[0], columns - tile.shape[1]
+        return cv2.copyMakeBorder(tile, 0, below, 0, right, cv2.BORDER_WRAP)
