@@ -7,6 +7,8 @@ the next bend, is learnt along and left out of the export: M. Jaderberg et al., 
 Auxiliary Tasks (2016), with facts for tasks.
 """
 
+import contextlib
+import os
 import time
 from collections.abc import Callable, Mapping
 
@@ -75,6 +77,9 @@ def train(
 
     Raises UserError where the driving process dies.
     """
+    with contextlib.suppress(RuntimeError):  # too late where TensorFlow has begun to compute, as in tests
+        # A core is the driving process's: with a thread there too, every product waits for that thread.
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, len(os.sched_getaffinity(0)) - 1))
     learner = Regression(contract, settings)
     progress = resume(learner)
     steps = settings.replay // settings.envs
