@@ -15,7 +15,7 @@ class Bicycles:
         self.x_m, self.y_m, self.heading_rad = np.zeros((3, count))
         self._lagging = np.zeros((2, count))  # steering and speed: what follows its target with a lag
         self._commands = np.zeros((2, 0, count))  # steering and throttle; a row per period, the newest first
-        self._period_s = period_s
+        self.period_s = period_s
         self.wheelbase_m, self.full_lock_rad = np.ones((2, count))
         # Targets from commands, rows steering and throttle: times gain, plus offset, at most limit.
         self._gain, self._offset = np.ones((2, count)), np.zeros((2, count))
@@ -27,15 +27,24 @@ class Bicycles:
         self._left, self._mean_left = np.ones((2, 2, 2, count))
         self._car = np.arange(count)
 
+    def repeat(self, copies: int) -> "Bicycles":
+        """The same cars in the same states, each `copies` times one after the other."""
+        repeated = Bicycles(0, self.period_s)
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray) and value.shape[-1] == len(self.x_m):
+                setattr(repeated, name, np.repeat(value, copies, axis=-1))
+        repeated._car = np.arange(len(repeated.x_m))
+        return repeated
+
     def place(self, car: int, scene: Scene, x_m: float, y_m: float, heading_rad: float) -> None:
         """Put one car down with the scene's properties: standing, wheels straight, no command on its way."""
         self.x_m[car], self.y_m[car], self.heading_rad[car] = x_m, y_m, heading_rad
         self._lagging[:, car] = 0.0
         self.wheelbase_m[car], self.full_lock_rad[car] = scene.wheelbase_m, np.radians(scene.full_lock_deg)
         self._gain[:, car], self._offset[:, car] = (1.0, scene.top_speed_m_s), (scene.steering_trim, 0.0)
-        self._late_periods[car], late_s = divmod(scene.latency_s + 1e-9, self._period_s)
+        self._late_periods[car], late_s = divmod(scene.latency_s + 1e-9, self.period_s)
         lag_s = np.array([scene.servo_lag_s, scene.motor_lag_s])
-        for part, duration_s in enumerate((late_s, self._period_s - late_s)):
+        for part, duration_s in enumerate((late_s, self.period_s - late_s)):
             self._part_s[part, car] = duration_s
             self._left[part, :, car], self._mean_left[part, :, car] = _decay(lag_s, duration_s)
         needed = int(self._late_periods[car]) + 2

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from sim_bridge import floors, shadows, stray
+from sim_bridge.across import Across, laid_across, road_across
 from sim_bridge.canvas import Canvas, Shade
 from sim_bridge.lines import MARKS, laid
 from sim_bridge.room import Room
@@ -39,8 +40,9 @@ def paint(track: Track, room: Room, scene: Scene, shade: Shade, rng: np.random.G
     canvas = Canvas(low_m, high_m, scene.ground_colour, shade)
     if scene.floor != "plain":
         floors.lay(canvas, scene, rng)
+    across = [road_across(track, rng) for _ in range(scene.roads_across)]
     if scene.fill != "none":
-        _fill(canvas, track, scene)
+        _fill(canvas, track, scene, across)
     stray.strew(canvas, track, scene, rng)
     bare = canvas.picture.copy() if scene.line_worn else None
     stray.bars(canvas, track, scene, rng)
@@ -48,6 +50,8 @@ def paint(track: Track, room: Room, scene: Scene, shade: Shade, rng: np.random.G
         pieces_m, closed = laid(track, scene, name, rng)
         colour = scene.centre_colour if MARKS[name].centre else scene.edge_colour
         canvas.line(pieces_m, colour, scene.line_width_m, closed=closed)
+        for road in across:
+            canvas.line(laid_across(road, track, scene, name), colour, scene.line_width_m, closed=False)
     if bare is not None:
         _wear(canvas, bare, scene, rng)
     if scene.walls:
@@ -58,7 +62,7 @@ def paint(track: Track, room: Room, scene: Scene, shade: Shade, rng: np.random.G
     return replace(ground, coarser=_coarser(ground)) if scene.camera_area else ground
 
 
-def _fill(canvas: Canvas, track: Track, scene: Scene) -> None:
+def _fill(canvas: Canvas, track: Track, scene: Scene, across: list[Across]) -> None:
     """The road's own ground, from the outermost line on the left to the one on the right, or a mat beyond them."""
     marks = [MARKS[name].at for name in scene.lines if abs(MARKS[name].at) <= 3 and not name.startswith("beyond")]
     right, left = min([-1.0, *marks]), max([1.0, *marks])
@@ -66,6 +70,9 @@ def _fill(canvas: Canvas, track: Track, scene: Scene) -> None:
     middle_m = (left + right) / 2 * track.width_m / 2
     width_m = (left - right) * track.width_m / 2 + margin_m
     canvas.line([track.offset(middle_m)], scene.fill_colour, width_m, closed=True)
+    canvas.line(
+        [points_m + middle_m * to_left for points_m, to_left in across], scene.fill_colour, width_m, closed=False
+    )
 
 
 def _wear(canvas: Canvas, bare: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:

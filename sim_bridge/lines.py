@@ -67,15 +67,13 @@ def laid(track: Track, scene: Scene, name: str, rng: np.random.Generator) -> tup
         if closed:
             pieces.append(line)
         elif mark.dashed:
-            pieces += [
-                piece for dash in _dashes(line, track.spacing_m, scene) for piece in _runs(line, on_floor, *dash)
-            ]
+            pieces += [piece for dash in dashes(line, track.spacing_m, scene) for piece in _runs(line, on_floor, *dash)]
         else:
             pieces += [_straightened(run, track, scene) for run in _runs(line, on_floor, 0, len(line) + 1)]
     return pieces, closed
 
 
-def _dashes(line: np.ndarray, spacing_m: float, scene: Scene) -> list[tuple[int, int]]:
+def dashes(line: np.ndarray, spacing_m: float, scene: Scene) -> list[tuple[int, int]]:
     """Where each dash begins and ends, as indices of the line's points."""
     per_dash = max(1, round(scene.dash_m / spacing_m))
     per_gap = max(1, round(scene.gap_m / spacing_m))

@@ -177,7 +177,8 @@ REAL: Table = {
     "tape_piece_m": Sometimes(0.4, Uniform(0.15, 0.6), 0.05),  # tape does not bend: chords round every bend
     "line_missing": Sometimes(0.3, Uniform(0.01, 0.15)),
     "line_worn": Sometimes(0.3, Uniform(0.02, 0.4)),
-    "crossings": Sometimes(0.15, Integer(1, 3), 0),  # race mats have a start line and zebra crossings
+    "roads_across": Sometimes(0.1, Integer(1, 2), 0),  # figures of eight, two tracks in one hall
+    "zebras": Sometimes(0.15, Integer(1, 3), 0),  # race mats have a start line and zebra crossings
     "stop_lines": Sometimes(0.15, Integer(1, 4), 0),
     "stray_lines": Sometimes(0.5, Integer(1, 8), 0),  # cables, courts, an older track
     "stray_shapes": Sometimes(0.35, Integer(1, 8), 0),

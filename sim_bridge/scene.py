@@ -125,6 +125,7 @@ class Scene:
     line_width_m: float
     dash_m: float  # length of a dash of the centre line
     gap_m: float  # between dashes
+    roads_across: int  # straight roads of the same paint across the driven one
     # the floor and the room
     ground_colour: RGB
     ground_blotches: float  # slow unevenness of the floor and its light, as a share of its brightness
@@ -162,7 +163,7 @@ class Scene:
     tape_piece_m: float  # a line is laid in straight pieces of this length
     line_missing: float  # share of each line that has come off
     line_worn: float  # share of the paint that is worn through, in spots
-    crossings: int  # zebra crossings and chequered bars across the road
+    zebras: int  # zebra crossings and chequered bars across the road
     stop_lines: int  # single bars across the road
     stray_lines: int  # lines on the floor that are not the road's: other tracks, sports fields, cables
     stray_shapes: int  # letters, sheets, squares of tape

@@ -17,7 +17,7 @@ def strew(canvas: Canvas, track: Track, scene: Scene, rng: np.random.Generator) 
 
 def bars(canvas: Canvas, track: Track, scene: Scene, rng: np.random.Generator) -> None:
     """Zebra crossings, chequered start lines and stop lines, in the colour of the edges."""
-    for _ in range(scene.crossings):
+    for _ in range(scene.zebras):
         at, along_m = int(rng.integers(len(track.points))), rng.uniform(0.1, 0.5)
         stripes = int(rng.integers(3, 9))
         edges_m = np.linspace(-1, 1, 2 * stripes) * track.width_m / 2 * rng.uniform(0.7, 0.95)

@@ -14,6 +14,11 @@ class Hyperparameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: Annotated[int, Field(ge=0, description="of worlds, weights and exploration")] = 0
+    values: Annotated[
+        Literal["bootstrapped", "rolled_out"],
+        Field(description="what Q learns from: bootstrapped (double DQN), or rolled_out by the simulator"),
+    ] = "bootstrapped"
+    network: Annotated[Literal["small", "large"], Field(description="a name from trainer/network.py")] = "small"
     envs: Annotated[int, Field(ge=1, le=256, description="cars that gather experience in lock-step")] = 16
     table: Annotated[
         Literal["training", "wide", "real"],
@@ -35,6 +40,9 @@ class Hyperparameters(BaseModel):
     gap: Annotated[
         float, Field(ge=0, lt=1, description="advantage learning: action gaps grow by 1 / (1 - gap); 0 is plain DDQN")
     ] = 0.7
+    facts: Annotated[
+        float, Field(ge=0, description="weight of what the simulator knows beside rolled-out values, as goals to learn")
+    ] = 0.3
     target_tau: Annotated[
         float, Field(gt=0, le=1, description="share of the weights the target net takes per update")
     ] = 0.005

@@ -35,16 +35,19 @@ from errors import UserError
 from models.contract import Contract
 from settings import PROJECT, explain
 from storage.files import write_file
+from trainer import ddqn, rolled_out
 from trainer.checkpoint import load_best, load_checkpoint, save_best, save_checkpoint
-from trainer.ddqn import Learner, Progress, train
 from trainer.evaluation import Summary
 from trainer.export import advantage_network, convert
 from trainer.figures import report as draw_report
 from trainer.hyperparameters import Hyperparameters
 from trainer.int8 import int8_network, shift_bias
+from trainer.learner import Learner
 from trainer.metrics import Metrics, forget_after, read_metrics
 from trainer.package import mean_error, package, without_tensorflow
+from trainer.practice import Practice
 from trainer.presets import load_preset
+from trainer.progress import Progress
 from trainer.replay import Replay
 from trainer.tensorboard import TensorBoard
 
@@ -144,6 +147,7 @@ def _train_and_export(
     console: Console,
 ) -> Path:
     cv2.setNumThreads(1)  # the simulator's pictures are small: splitting them over cores costs more than it gains
+    trains = {"bootstrapped": ddqn.train, "rolled_out": rolled_out.train}[settings.hyperparameters.values]
     evaluations: list[Summary] = []  # of this sitting
 
     def go_on(learner: Learner) -> Progress:
@@ -175,7 +179,7 @@ def _train_and_export(
             tensorboard.film(learner, progress)
             evaluations.append(progress.evaluation)
 
-        learner, replay = train(
+        learner, replay = trains(
             settings.contract, settings.hyperparameters, budget.seconds, budget.frames, report, evaluated, stop, go_on
         )
     if not evaluations and checkpoint:
@@ -189,7 +193,7 @@ def _train_and_export(
     return folder / "model"
 
 
-def _export(folder: Path, settings: RunSettings, learner: Learner, replay: Replay, console: Console) -> None:
+def _export(folder: Path, settings: RunSettings, learner: Learner, replay: Replay | Practice, console: Console) -> None:
     """The best network so far as a model folder, quantised with frames from the replay."""
     console.print("exporting the best network to int8 ...")
     best = load_best(folder, learner.online)

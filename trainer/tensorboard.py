@@ -12,8 +12,9 @@ import tensorflow as tf
 
 from models.left_behind import as_gif
 from storage.files import StorageError
-from trainer.ddqn import VALIDATION_SEED, Learner, Progress
 from trainer.film import EVERY, film
+from trainer.learner import Learner
+from trainer.progress import VALIDATION_SEED, Progress
 
 FOLDER = "tensorboard"
 

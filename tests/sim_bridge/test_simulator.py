@@ -10,7 +10,7 @@ from models.observation import grey_view, shrink
 from settings import PROJECT
 from sim_bridge.distributions import EVALUATION, TRAINING, WIDE
 from sim_bridge.pursuit import pure_pursuit
-from sim_bridge.scene import Always, Scene, draw_scene
+from sim_bridge.scene import Always, Choice, Scene, draw_scene
 from sim_bridge.simulator import Simulator
 from sim_bridge.track import CentreLine, resample
 from tests.sim_bridge.test_track_file import eight
@@ -176,6 +176,9 @@ def test_a_table_has_every_line_of_a_scene_and_keeps_its_ranges(rng: np.random.G
             for name in ("road_width_m", "latency_s", "camera_fov_deg", "track_corners"):
                 assert table[name].low <= getattr(scene, name) <= table[name].high
     for name, evaluated in EVALUATION.items():
+        if isinstance(TRAINING[name], Choice):
+            assert evaluated.value in TRAINING[name].weights, name
+            continue
         if isinstance(evaluated, Always):
             assert TRAINING[name] == evaluated
             continue
@@ -191,3 +194,4 @@ def test_the_written_evaluation_is_the_one_that_runs() -> None:
     assert EVALUATION["top_speed_m_s"].low * throttle >= 1.0
     assert EVALUATION["latency_s"].low == EVALUATION["latency_s"].high == 0.05
     assert EVALUATION["servo_lag_s"].low >= 0.05
+    assert EVALUATION["roads_across"] == Always(0)  # which draws nothing, so that all else is as before there were any
