@@ -1,5 +1,7 @@
 """The floor while it is painted: a picture from above, drawn on in metres."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -9,22 +11,35 @@ PIXELS_PER_M = 100  # 1 cm: two pixels across the thinnest line
 MOST_PIXELS = 40_000_000  # of a floor; larger halls are painted more coarsely
 _SHIFT = 4  # cv2 draws with 4 binary digits after the point, so lines do not snap to pixels
 
+Shade = Callable[[RGB], tuple[float, ...]]
+
+
+def shading(scene: Scene, *, rgb: bool) -> Shade:
+    """What the camera sees of a colour in the scene's light, as a function: three channels, or their luma."""
+    gains = [scene.light * gain for gain in scene.cast]
+
+    def shade(colour: RGB) -> tuple[float, ...]:
+        red, green, blue = (min(255.0, gain * value) for gain, value in zip(gains, colour, strict=True))
+        return (red, green, blue) if rgb else (luma((red, green, blue)),)
+
+    return shade
+
 
 class Canvas:
     """picture: uint8 (rows, columns) luma or (rows, columns, 3) RGB; row 0, column 0 is the world point origin_m, rows
     grow with y and columns with x."""
 
-    def __init__(self, low_m: np.ndarray, high_m: np.ndarray, scene: Scene, *, rgb: bool) -> None:
-        """A floor of the scene's plain colour between two opposite corners."""
+    def __init__(self, low_m: np.ndarray, high_m: np.ndarray, plain: RGB, shade: Shade) -> None:
+        """A floor of a plain colour between two opposite corners."""
         size_m = high_m - low_m
         pixels_per_m = min(PIXELS_PER_M, np.sqrt(MOST_PIXELS / size_m.prod()))
         columns, rows = np.ceil(size_m * pixels_per_m).astype(int)
         self.origin_m = (float(low_m[0]), float(low_m[1]))
         self.pixels_per_m = float(pixels_per_m)
-        self._lit = [scene.light * gain for gain in scene.cast]
-        self._rgb = rgb
-        self.picture = np.empty((rows, columns, 3) if rgb else (rows, columns), np.uint8)
-        self.picture[...] = np.round(self.shade(scene.ground_colour))
+        self.shade = shade
+        colour = shade(plain)
+        self.picture = np.empty((rows, columns, 3) if len(colour) == 3 else (rows, columns), np.uint8)
+        self.picture[...] = np.round(colour)
 
     @property
     def size_m(self) -> tuple[float, float]:
@@ -32,10 +47,9 @@ class Canvas:
         rows, columns = self.picture.shape[:2]
         return columns / self.pixels_per_m, rows / self.pixels_per_m
 
-    def shade(self, colour: RGB) -> tuple[float, ...]:
-        """What the camera sees of a colour in this light: three channels, or their luma."""
-        red, green, blue = (min(255.0, lit * value) for lit, value in zip(self._lit, colour, strict=True))
-        return (red, green, blue) if self._rgb else (luma((red, green, blue)),)
+    def anywhere(self, rng: np.random.Generator) -> np.ndarray:
+        """A point of the floor, (2,) metres."""
+        return np.array(self.origin_m) + rng.uniform(size=2) * self.size_m
 
     def pixels(self, points_m: np.ndarray) -> np.ndarray:
         """World points, (n, 2) metres -> as cv2 draws them, int32 (n, 2)."""

@@ -6,23 +6,22 @@ import cv2
 import numpy as np
 
 from sim_bridge.lens import Lens
+from sim_bridge.room import Room
 from sim_bridge.scene import Scene
 
-MOST_SEEN = 5  # the nearest ones; more are hardly noticed
+MOST_SEEN = 3  # the nearest ones; more are hardly noticed
+FARTHEST_M = 9.0
 REACH = 2.5  # standard deviations of a spot that are drawn
 
 
 class Gloss:
     """The lamps over one floor, in rows, and the camera that sees their mirror images below it."""
 
-    def __init__(
-        self, scene: Scene, lens: Lens, low_m: np.ndarray, high_m: np.ndarray, rng: np.random.Generator
-    ) -> None:
-        """low_m, high_m: two corners of the floor, (2,) metres."""
+    def __init__(self, room: Room, scene: Scene, lens: Lens, rng: np.random.Generator) -> None:
         self._lens, self._scene = lens, scene
         apart_m = rng.uniform(1.2, 4.0, 2)
-        first_m = low_m + rng.uniform(0, apart_m)
-        grid = [np.arange(*axis) for axis in zip(first_m, high_m, apart_m, strict=True)]
+        first_m = room.low_m + rng.uniform(0, apart_m)
+        grid = [np.arange(*axis) for axis in zip(first_m, room.high_m, apart_m, strict=True)]
         self._lamps_m = np.stack(np.meshgrid(*grid), axis=-1).reshape(-1, 2)
         self._size_m = rng.uniform(0.15, 0.8)
 
@@ -30,15 +29,14 @@ class Gloss:
         """Add the reflections to a picture of the floor whose first row is first_row of the frame, in place."""
         scene = self._scene
         cos, sin = math.cos(heading_rad), math.sin(heading_rad)
-        from_axle_m = self._lamps_m - (x_m, y_m)
-        forward_m = from_axle_m @ (cos, sin) - scene.camera_forward_m
-        left_m = from_axle_m @ (-sin, cos) - scene.camera_left_m
+        forward_m, left_m = ((self._lamps_m - (x_m, y_m)) @ ((cos, -sin), (sin, cos))).T
+        near = (forward_m > 0) & (forward_m + np.abs(left_m) < FARTHEST_M)
+        forward_m, left_m = forward_m[near] - scene.camera_forward_m, left_m[near] - scene.camera_left_m
         below_m = scene.lamp_height_m + scene.camera_height_m  # of the lamp's mirror image below the camera
         columns, rows = self._lens.seen_at(forward_m, left_m, np.full(len(forward_m), -below_m))
         height, width = picture.shape[:2]
         rows = rows - first_row
-        near = (np.abs(columns - width / 2) < width) & (np.abs(rows - height / 2) < height)
-        seen = np.flatnonzero((forward_m > 0) & near)
+        seen = np.flatnonzero((np.abs(columns - width / 2) < width) & (np.abs(rows - height / 2) < height))
         path_m = np.hypot(np.hypot(forward_m[seen], left_m[seen]), below_m)
         for away_m, lamp in sorted(zip(path_m.tolist(), seen.tolist(), strict=True))[:MOST_SEEN]:
             spread_px = max(1.0, self._lens.focal_px * self._size_m / away_m / 2)

@@ -8,21 +8,22 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from sim_bridge import floors, stray
+from sim_bridge import floors, shadows, stray
 from sim_bridge.across import Across, laid_across, road_across
-from sim_bridge.canvas import Canvas
+from sim_bridge.canvas import Canvas, Shade
 from sim_bridge.lines import MARKS, laid
+from sim_bridge.room import Room
 from sim_bridge.scene import Scene
 from sim_bridge.track import Track
 
-MARGIN_M = 2.5  # floor beyond the outermost bend; then the wall begins
+MARGIN_M = 2.5  # floor beyond the outermost bend that is painted; farther off it is plain
 LEVELS = 4  # of a floor that is averaged for far pixels, each half as fine as the one before
 
 
 @dataclass(frozen=True)
 class Ground:
     """picture: uint8 (rows, columns) luma or (rows, columns, 3) RGB; row 0, column 0 is the world point origin_m, rows
-    grow with y and columns with x. wall: what the camera sees where there is no floor. coarser: the same floor, each
+    grow with y and columns with x. wall: what the camera sees where nothing is painted. coarser: the same floor, each
     half as fine as the one before."""
 
     picture: np.ndarray
@@ -32,9 +33,11 @@ class Ground:
     coarser: tuple["Ground", ...] = ()
 
 
-def paint(track: Track, scene: Scene, rng: np.random.Generator, *, rgb: bool) -> Ground:
+def paint(track: Track, room: Room, scene: Scene, shade: Shade, rng: np.random.Generator) -> Ground:
     """Paint the floor of a scene. The same scene and random state give the same floor, in luma or in RGB."""
-    canvas = Canvas(track.points.min(axis=0) - MARGIN_M, track.points.max(axis=0) + MARGIN_M, scene, rgb=rgb)
+    low_m = np.maximum(room.low_m, track.points.min(axis=0) - MARGIN_M)
+    high_m = np.minimum(room.high_m, track.points.max(axis=0) + MARGIN_M)
+    canvas = Canvas(low_m, high_m, scene.ground_colour, shade)
     if scene.floor != "plain":
         floors.lay(canvas, scene, rng)
     across = [road_across(track, rng) for _ in range(scene.roads_across)]
@@ -51,8 +54,11 @@ def paint(track: Track, scene: Scene, rng: np.random.Generator, *, rgb: bool) ->
             canvas.line(laid_across(road, track, scene, name), colour, scene.line_width_m, closed=False)
     if bare is not None:
         _wear(canvas, bare, scene, rng)
+    if scene.walls:
+        shadows.fall(canvas, room, scene, rng)
     _weather(canvas, scene, rng)
-    ground = Ground(canvas.picture, canvas.origin_m, canvas.pixels_per_m, canvas.shade(scene.wall_colour))
+    beyond = shade(scene.ground_colour if scene.walls else scene.wall_colour)
+    ground = Ground(canvas.picture, canvas.origin_m, canvas.pixels_per_m, beyond)
     return replace(ground, coarser=_coarser(ground)) if scene.camera_area else ground
 
 

@@ -5,6 +5,8 @@ pixels from the picture's centre: a pinhole for k = 1, an equidistant fisheye (r
 lenses are in between.
 """
 
+from functools import cached_property
+
 import numpy as np
 
 from models.contract import ObservationSpec
@@ -24,6 +26,7 @@ class Lens:
         half_fov = np.radians(scene.camera_fov_deg) / 2
         self.focal_px = spec.frame_width / 2 * self._k / np.tan(self._k * half_fov)
 
+    @cached_property
     def rays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Where each pixel looks, row by row: forward, left and up, float64 (height * width,), of any length."""
         height, width = self._size

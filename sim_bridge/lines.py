@@ -61,7 +61,7 @@ def laid(track: Track, scene: Scene, name: str, rng: np.random.Generator) -> tup
     for strip_m in strips_m:
         line = track.offset(at_m + strip_m)
         on_floor = keep
-        if np.abs(at_m).max() + OVERLAP_M > min(half_m, scene.tightest_radius_m):
+        if np.abs(at_m).max() > min(1.4 * half_m, 0.9 * scene.tightest_radius_m):
             on_floor = keep & _clear_of_the_road(track, line, np.abs(at_m) - OVERLAP_M)
         closed &= bool(on_floor.all())
         if closed:
@@ -116,6 +116,7 @@ def _clear_of_the_road(track: Track, line: np.ndarray, least_m: np.ndarray | flo
 
     Inside a tight bend, and where another stretch passes, the line would else lie on the road.
     """
-    squared_m2 = np.subtract.outer(line[:, 0], track.points[:, 0]) ** 2
-    squared_m2 += np.subtract.outer(line[:, 1], track.points[:, 1]) ** 2
+    x_m, y_m = track.points[::2].T.astype(np.float32)
+    squared_m2 = np.subtract.outer(line[:, 0].astype(np.float32), x_m) ** 2
+    squared_m2 += np.subtract.outer(line[:, 1].astype(np.float32), y_m) ** 2
     return squared_m2.min(axis=1) >= np.maximum(least_m, 0) ** 2

@@ -75,12 +75,12 @@ def tinted(grey: float, tint: float, rng: np.random.Generator) -> RGB:
 
 
 def unlike(grey: float, least: float, brighter: float, rng: np.random.Generator) -> float:
-    """A grey that differs from another by at least `least` levels, small differences more often; the share `brighter`
+    """A grey that differs from another by at least `least` levels; the share `brighter`
     of them upwards, where there is room."""
     up = rng.uniform() < brighter
     up = (up and grey + least <= 250) or grey - least < 4
     room = (250 - grey if up else grey - 4) - least
-    difference = least + max(room, 0) * rng.uniform() ** 1.4
+    difference = least + max(room, 0) * rng.uniform()
     return float(np.clip(grey + (difference if up else -difference), 4, 250))
 
 
@@ -97,20 +97,24 @@ def _fill_colour(drawn: Drawn, rng: np.random.Generator) -> RGB:
 
 def _edge_colour(drawn: Drawn, rng: np.random.Generator) -> RGB:
     """White tape on cream tiles differs by 20 levels, black on a white sheet by 230; three of four are brighter."""
-    return tinted(unlike(_bed(drawn), 18, 0.75, rng), 0.3, rng)
+    return tinted(unlike(_bed(drawn), 28, 0.75, rng), 0.3, rng)
 
 
 def _centre_colour(drawn: Drawn, rng: np.random.Generator) -> RGB:
     """The edges' colour, or one of its own: yellow, orange, blue."""
     if rng.uniform() < 0.4:
         return drawn["edge_colour"]
-    return tinted(unlike(_bed(drawn), 18, 0.75, rng), 0.7, rng)
+    return tinted(unlike(_bed(drawn), 28, 0.75, rng), 0.7, rng)
 
 
 def _gain(drawn: Drawn, rng: np.random.Generator) -> float:
-    """Cameras set their exposure by what they see, more or less; then evening makes it dark or a window burns out."""
+    """Cameras set their exposure by what they see, more or less; then evening makes it dark or a window burns out.
+
+    The road and its lines never burn out together: nobody could follow them.
+    """
     typical = 0.7 * _bed(drawn) + 0.3 * luma(drawn["wall_colour"])
-    return float(np.clip((115 / typical) ** rng.uniform(0.4, 1) * rng.uniform(0.65, 1.4), 0.4, 3.5))
+    gain = np.clip((115 / typical) ** rng.uniform(0.6, 1) * rng.uniform(0.65, 1.5), 0.4, 8.0)
+    return float(min(gain, 225 / min(_bed(drawn), luma(drawn["edge_colour"]))))
 
 
 def _fisheye(drawn: Drawn, rng: np.random.Generator) -> float:
@@ -153,7 +157,7 @@ REAL: Table = {
     ),
     "ground_colour": Colour(10, 245, 0.4),  # black rubber to white lino
     "ground_blotches": Uniform(0.02, 0.35),  # worn floors, pools of lamp light
-    "ground_grain": Small(0, 14),  # from lino to tarmac
+    "ground_grain": Small(0, 10, 3.0),  # from lino to tarmac
     "floor_piece_m": Uniform(0.07, 0.8),  # a narrow plank to a hall's tiles
     "floor_joint": Uniform(0.35, 1.35),  # dark joints, bright grout
     "floor_unlike": Small(0.0, 0.25),  # wood is mixed, tiles are nearly equal
@@ -178,14 +182,25 @@ REAL: Table = {
     "stop_lines": Sometimes(0.15, Integer(1, 4), 0),
     "stray_lines": Sometimes(0.5, Integer(1, 8), 0),  # cables, courts, an older track
     "stray_shapes": Sometimes(0.35, Integer(1, 8), 0),
+    # what stands about
+    "walls": Always(True),
+    "wall_gap_m": Small(0.1, 12.0, 3.0),  # a corridor to a hall, a car park
+    "wall_colour": Colour(20, 245, 0.4),
+    "clutter": Uniform(0.0, 1.0),  # bare walls to a store room
+    "things": Integer(0, 12),  # cones, chairs, bags, those who stand by
     # light
     "light": Always(1.0),  # `gain` does it, after the reflections
-    "cast": Colour(0.7, 1.1, 0.35),  # lamps from warm to cold, white balance that is off
-    "lamps": Sometimes(0.45, Integer(1, 4), 0),  # glossy floors: tiles, lacquer, vinyl
+    "shadows": Sometimes(0.5, Integer(1, 6), 0),
+    "shadow_depth": Uniform(0.1, 0.65),  # a lamp among lamps to the sun
+    "sun_patches": Sometimes(0.15, Integer(1, 4), 0),
+    "sun": Uniform(0.2, 0.95),
+    "cast": Colour(0.75, 1.1, 0.25),  # lamps from warm to cold, white balance that is off
+    "lamps": Sometimes(0.3, Integer(1, 4), 0),  # glossy floors: tiles, lacquer, vinyl
     "lamp_height_m": Uniform(1.8, 5.0),  # a desk's lamp to a hall's
     "gloss": Uniform(15, 220),  # a sheen to a mirror
     "gloss_smear": Small(1.0, 8.0),
-    "wall_colour": Colour(20, 245, 0.4),
+    "mirror": Sometimes(0.35, Small(0.05, 0.8, 1.5)),  # lacquered wood, tiles, wet vinyl
+    "mirror_smear_m": Small(0.1, 2.0, 1.5),
     # the camera
     "camera_fov_deg": Uniform(60, 165),  # a Pi camera v2 to the fisheyes of many kits
     "camera_fisheye": Given(_fisheye),
@@ -197,15 +212,18 @@ REAL: Table = {
     "camera_left_m": Uniform(-0.03, 0.03),
     "camera_area": Always(True),
     "gain": Given(_gain),
-    "gamma": Uniform(0.6, 1.5),  # of cameras and of what people set
-    "contrast": Uniform(-0.3, 0.9),  # flat to vivid
+    "gamma": Uniform(0.65, 1.35),  # of cameras and of what people set
+    "contrast": Uniform(-0.3, 0.7),  # flat to vivid
     "haze": Sometimes(0.3, Uniform(0.02, 0.35)),  # plastic lenses against the light
     "vignette": Small(0.0, 0.6),
-    "lens_blur_px": Small(0.0, 2.2),  # out of focus; the lens is turned by hand
+    "lens_blur_px": Small(0.0, 2.0, 3.0),  # out of focus; the lens is turned by hand
     "sharpening": Sometimes(0.35, Uniform(0.2, 1.5)),  # the camera's own
     "exposure_s": Small(0.0, 0.05),  # daylight to a dim room
-    "camera_noise": Small(0, 12),  # daylight to a dim room
+    "camera_noise": Small(0, 9, 3.0),  # daylight to a dim room
     "noise_rows": Sometimes(0.15, Uniform(0.5, 4)),
+    "body": Choice({"none": 8, "bumper": 1, "hood": 0.7, "wheels": 0.5, "cable": 0.5}),
+    "body_share": Small(0.02, 0.15),  # more would hide the road
+    "body_colour": Colour(5, 160, 0.4),
     # where it starts
     "start_offset": Uniform(-0.8, 0.8),  # near the edge too: recovering has to be seen to be learnt
     "start_heading_deg": Uniform(-30, 30),

@@ -173,11 +173,22 @@ class Scene:
     floor_joint: float  # brightness of the joints, as a share of the floor's
     floor_unlike: float  # how much its pieces differ in brightness, as a share of it
     floor_colour2: RGB  # the second colour of patterns
-    lamps: int  # rows of lamps that the floor reflects
+    # what stands about
+    walls: bool  # all round; else `wall_colour` is seen beyond the floor
+    wall_gap_m: float  # from the road's edge to the nearest wall, at least
+    clutter: float  # share of the walls that is furniture, windows, doors
+    things: int  # on the floor near the road
+    mirror: float  # share of the walls that the floor reflects, seen at its flattest
+    mirror_smear_m: float  # how far a rough floor draws that out, up and down
+    lamps: int  # rows of lamps that the floor reflects; 0: it reflects none
     lamp_height_m: float
     gloss: float  # brightness of a reflected lamp in grey levels
     gloss_smear: float  # how much longer than wide the reflection is: a rough floor draws it out
     # light and camera
+    shadows: int  # on the floor, of what is not seen
+    shadow_depth: float  # share of the light that they take
+    sun_patches: int  # panes of one window
+    sun: float  # how much brighter they are, as a share of the floor's brightness; at most 1
     cast: RGB  # gain of the three channels: white balance and coloured lamps
     camera_left_m: float  # off the car's middle
     camera_yaw_deg: float  # to the left
@@ -190,6 +201,9 @@ class Scene:
     lens_blur_px: float  # standard deviation
     sharpening: float  # the camera's own, strength of its halos
     exposure_s: float  # how long a frame is exposed: what moves meanwhile is smeared
+    body: str  # what is seen of the car itself: none, bumper, hood, wheels or cable
+    body_share: float  # of the picture's height
+    body_colour: RGB
     noise_rows: float  # banding: noise of whole rows in grey levels (standard deviation)
 
 

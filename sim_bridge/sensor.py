@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 
 from models.contract import ObservationSpec
+from sim_bridge.bodywork import overlay
+from sim_bridge.canvas import Shade
 from sim_bridge.lens import Lens
 from sim_bridge.scene import Scene
 
@@ -16,8 +18,8 @@ MOST_SMEAR_PX = 15
 class Sensor:
     """One camera's chip. A scene that leaves all of it out gets noise alone."""
 
-    def __init__(self, scene: Scene, spec: ObservationSpec, lens: Lens, rng: np.random.Generator) -> None:
-        """Draws from rng only where the scene has banding."""
+    def __init__(self, scene: Scene, spec: ObservationSpec, lens: Lens, shade: Shade, rng: np.random.Generator) -> None:
+        """Draws from rng only where the scene has banding or shows the car itself."""
         self._scene, self._spec, self._focal_px = scene, spec, lens.focal_px
         noise = scene.camera_noise * _NOISE
         if scene.noise_rows:
@@ -25,6 +27,7 @@ class Sensor:
         self._noise = np.clip(128.5 + noise, 0, 255).astype(np.uint8)  # 128 is none; a frame gets a window of it
         self._curve = _curve(scene)
         self._vignette = _vignette(scene, spec) if scene.vignette else None
+        self._body = overlay(scene, spec, shade, rng) if scene.body != "none" else None
 
     def develop(
         self, picture: np.ndarray, first_row: int, yaw_rad_s: float, speed_m_s: float, rng: np.random.Generator
@@ -33,6 +36,9 @@ class Sensor:
         scene = self._scene
         if scene.exposure_s:
             picture = self._smear(picture, first_row, yaw_rad_s, speed_m_s)
+        if self._body is not None:
+            body, shown = self._body
+            cv2.copyTo(body[first_row:], shown[first_row:], picture)
         if scene.lens_blur_px > 0.3:
             picture = cv2.GaussianBlur(picture, (0, 0), scene.lens_blur_px)
         if self._vignette is not None:

@@ -13,12 +13,15 @@ import numpy as np
 
 from models.contract import ObservationSpec
 from sim_bridge.camera import GroundCamera
+from sim_bridge.canvas import shading
 from sim_bridge.gloss import Gloss
-from sim_bridge.ground import MARGIN_M, Ground, paint
+from sim_bridge.ground import Ground, paint
 from sim_bridge.lens import Lens
 from sim_bridge.motion import Motion
+from sim_bridge.room import furnish
 from sim_bridge.scene import Scene, Table, draw_scene
 from sim_bridge.sensor import Sensor
+from sim_bridge.surroundings import Surroundings
 from sim_bridge.track import CentreLine, Track, draw_track
 
 
@@ -30,6 +33,7 @@ class World:
     track: Track
     ground: Ground
     camera: GroundCamera
+    surroundings: Surroundings | None
     gloss: Gloss | None
     sensor: Sensor
     rng: np.random.Generator
@@ -89,6 +93,8 @@ class Simulator(Motion):
         world, cars = self.worlds[car], self.bicycles
         pose = cars.x_m[car], cars.y_m[car], cars.heading_rad[car]
         picture = world.camera.take(world.ground, *pose, first_row)
+        if world.surroundings:
+            world.surroundings.draw(picture, first_row, *pose)
         if world.gloss:
             world.gloss.add(picture, first_row, *pose)
         speed_m_s = cars.speed_m_s[car]
@@ -107,14 +113,16 @@ class Simulator(Motion):
             track = draw_track(rng, scene)
             track = track.starting_at(int(rng.integers(len(track.points))))
         lens = Lens(scene, self.spec)
-        low_m, high_m = track.points.min(axis=0) - MARGIN_M, track.points.max(axis=0) + MARGIN_M
+        shade = shading(scene, rgb=self._rgb)
+        room = furnish(track, scene, rng)
         world = World(
             scene=scene,
             track=track,
-            ground=paint(track, scene, rng, rgb=self._rgb),
+            ground=paint(track, room, scene, shade, rng),
             camera=GroundCamera(scene, self.spec, lens),
-            gloss=Gloss(scene, lens, low_m, high_m, rng) if scene.lamps else None,
-            sensor=Sensor(scene, self.spec, lens, rng),
+            surroundings=Surroundings(room, scene, lens, self.spec, shade, rng) if scene.walls else None,
+            gloss=Gloss(room, scene, lens, rng) if scene.lamps else None,
+            sensor=Sensor(scene, self.spec, lens, shade, rng),
             rng=rng,
         )
         self._to_start(car, world)

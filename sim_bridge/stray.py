@@ -49,13 +49,9 @@ def _colour(scene: Scene, rng: np.random.Generator) -> RGB:
     return red, green, blue
 
 
-def _anywhere(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
-    return np.array(canvas.origin_m) + rng.uniform(size=2) * canvas.size_m
-
-
 def _course(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
     """A line of tape, straight or round as on a sports field, or a cable that winds, (n, 2) metres."""
-    start, kind = _anywhere(canvas, rng), rng.uniform()
+    start, kind = canvas.anywhere(rng), rng.uniform()
     length_m = rng.uniform(0.5, 1.2 * max(canvas.size_m))
     steps = np.linspace(0, 1, 40)
     if kind < 0.5:

@@ -16,9 +16,7 @@ class Hyperparameters(BaseModel):
     seed: Annotated[int, Field(ge=0, description="of worlds, weights and exploration")] = 0
     values: Annotated[
         Literal["bootstrapped", "rolled_out"],
-        Field(
-            description="what Q learns from: bootstrapped (double DQN), or rolled_out by the simulator"
-        ),
+        Field(description="what Q learns from: bootstrapped (double DQN), or rolled_out by the simulator"),
     ] = "bootstrapped"
     network: Annotated[Literal["small", "large"], Field(description="a name from trainer/network.py")] = "small"
     envs: Annotated[int, Field(ge=1, le=256, description="cars that gather experience in lock-step")] = 16

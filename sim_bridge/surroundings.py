@@ -1,0 +1,169 @@
+"""What is upright, seen by the car's camera: walls and things, and their mirror images in a glossy floor.
+
+For each of 128 directions about the car the nearest wall and the nearest thing are found once a frame. A pixel that
+looks in such a direction meets them at the height `distance x slope + camera height` above the floor; where that is
+below the floor, it sees the floor in front of them, and in a glossy floor what stands as high above it.
+"""
+
+import math
+
+import cv2
+import numpy as np
+
+from models.contract import ObservationSpec
+from sim_bridge.canvas import Shade
+from sim_bridge.lens import Lens
+from sim_bridge.room import Room
+from sim_bridge.scene import Scene
+from sim_bridge.walls import PIXELS_PER_M, SIDE, paint_things, paint_walls
+
+DIRECTIONS = 128
+TABLE = 256  # entries that cv2.LUT wants
+_EACH = np.arange(DIRECTIONS)
+NEAREST_M = 0.05
+FARTHEST_THING_M = 6.0  # what stands farther off is not worth its time
+
+
+class Surroundings:
+    """The upright part of one world, for one camera."""
+
+    def __init__(
+        self, room: Room, scene: Scene, lens: Lens, spec: ObservationSpec, shade: Shade, rng: np.random.Generator
+    ) -> None:
+        self._scene = scene
+        # Every other column is enough: the policy sees two of five.
+        forward, left, up = (
+            values.reshape(spec.frame_height, spec.frame_width // 2, 2).mean(axis=2) for values in lens.rays
+        )
+        azimuth = np.arctan2(left, forward)
+        widest = np.abs(azimuth).max()
+        self._azimuth = np.linspace(-widest, widest, DIRECTIONS)
+        self._along = np.array((np.cos(self._azimuth), np.sin(self._azimuth)))
+        self._direction = np.round((azimuth + widest) / (2 * widest) * (DIRECTIONS - 1)).astype(np.uint8)
+        self._slope = (up / np.maximum(np.hypot(forward, left), 1e-9)).astype(np.float32)
+        self._highest_slope = self._slope.max(axis=1)  # of each row
+        self._low_m, self._high_m = room.low_m[:, None], room.high_m[:, None]
+        wide_m, deep_m = room.high_m - room.low_m
+        self._starts_m = np.array(
+            (deep_m + wide_m, 2 * deep_m + wide_m, 0, deep_m)
+        )  # of left, lower, right, upper wall
+        walls = paint_walls(2 * (wide_m + deep_m), scene, shade, rng)
+        things = paint_things(len(room.things), shade, rng)
+        self._wall_rows = len(walls)
+        columns = max(walls.shape[1], things.shape[1])
+        self._picture = np.concatenate([_widened(walls, columns), _widened(things, columns)])
+        self._things = np.array([(t.x_m, t.y_m, t.width_m, t.from_m, t.to_m, t.taper) for t in room.things]).T
+        self._image = None
+        if scene.mirror:
+            self._image = cv2.blur(self._picture, (3, 1 + 2 * round(scene.mirror_smear_m * PIXELS_PER_M / 2)))
+            # The flatter one looks at a floor the more it reflects: 1 - sin(elevation), to the third power.
+            sine = np.abs(self._slope) / np.sqrt(1 + self._slope**2)
+            self._reflects = cv2.resize(scene.mirror * (1 - sine) ** 3, (spec.frame_width, spec.frame_height))
+
+    def draw(self, picture: np.ndarray, first_row: int, x_m: float, y_m: float, heading_rad: float) -> None:
+        """Draw them before and above the floor, into a picture of it whose first row is first_row of the frame."""
+        scene = self._scene
+        cos, sin = math.cos(heading_rad), math.sin(heading_rad)
+        turn = np.array(((cos, -sin), (sin, cos)))  # from the car's frame to the world's
+        at_m = np.array(((x_m,), (y_m,))) + turn @ ((scene.camera_forward_m,), (scene.camera_left_m,))
+        walls = self._walls(turn, at_m)
+        things = self._nearest_things(turn, at_m, walls[0, :DIRECTIONS]) if self._things.size else None
+        nearest_m = walls[0, :DIRECTIONS].min()
+        if things is not None:
+            nearest_m = min(nearest_m, things[0][things[0] > 0].min())
+        upright_rows = int((self._highest_slope > -scene.camera_height_m / nearest_m).sum())
+        rows = slice(first_row, upright_rows if self._image is None else len(self._slope))
+        if rows.stop <= first_row:
+            return
+        direction, slope = self._direction[rows], self._slope[rows]
+        away_m, column = (cv2.LUT(direction, values) for values in walls)
+        height_m = away_m * slope + scene.camera_height_m
+        upright = height_m > 0
+        row = np.maximum(self._wall_rows - 0.5 - PIXELS_PER_M * np.abs(height_m), 0)
+        if things is not None:
+            self._stand(things, direction, slope, column, row, upright)
+        if self._image is not None:
+            share = self._reflects[rows]
+            picture[:] = cv2.blendLinear(_shown(self._image, column, row), picture, share, 1 - share)
+        last = upright_rows - first_row
+        if last > 0:
+            seen = _shown(self._picture, column[:last], row[:last])
+            here = cv2.resize(upright[:last].astype(np.uint8), seen.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+            cv2.copyTo(seen, here, picture[:last])
+
+    def _walls(self, turn: np.ndarray, at_m: np.ndarray) -> np.ndarray:
+        """In each direction: how far the wall is, and its column in the picture, a table for cv2.LUT.
+
+        turn: from the car's frame to the world's, (2, 2); at_m: the camera, (2, 1).
+        """
+        along = turn @ self._along
+        upwards = along > 0
+        ahead_m = (np.where(upwards, self._high_m, self._low_m) - at_m) / along  # to the wall that x, or y, runs into
+        on_y = ahead_m[1] < ahead_m[0]
+        away_m = np.maximum(np.where(on_y, ahead_m[1], ahead_m[0]), NEAREST_M)
+        met_m = at_m - self._low_m + away_m * along
+        wall = 2 * np.where(on_y, upwards[1], upwards[0]) + on_y
+        table = np.zeros((2, TABLE), np.float32)
+        table[0, :DIRECTIONS] = away_m
+        table[1, :DIRECTIONS] = PIXELS_PER_M * (self._starts_m[wall] + np.where(on_y, met_m[0], met_m[1]))
+        return table
+
+    def _nearest_things(self, turn: np.ndarray, at_m: np.ndarray, wall_m: np.ndarray) -> np.ndarray | None:
+        """In each direction: how far the nearest thing is, from and up to which height it is there, its column in the
+        picture, its row at height 0 and per metre; a table for cv2.LUT, 0 where there is none. None: there are none."""
+        ahead_m, aside_m = turn.T @ (self._things[:2] - at_m)
+        away_m, bearing_rad = np.hypot(ahead_m, aside_m), np.arctan2(aside_m, ahead_m)
+        near = (away_m < FARTHEST_THING_M) & (np.abs(bearing_rad) < self._azimuth[-1] + 0.1) & (away_m > NEAREST_M)
+        number = np.flatnonzero(near)
+        if not len(number):
+            return None
+        away_m = away_m[number]
+        width_m, from_m, to_m, taper = self._things[2:, number]
+        off = (self._azimuth[:, None] - bearing_rad[number]) * (away_m / width_m)  # in widths, from its middle
+        hit_m = np.where((np.abs(off) < 0.5) & (away_m < wall_m[:, None]), away_m, np.inf)
+        nearest = hit_m.argmin(axis=1)
+        seen = np.flatnonzero(np.isfinite(hit_m[_EACH, nearest]))
+        if not len(seen):
+            return None
+        nearest = nearest[seen]
+        off = off[seen, nearest]
+        tall_m = to_m - from_m
+        narrow = np.minimum(1, (1 - 2 * np.abs(off)) / np.maximum(taper[nearest], 1e-9))
+        rows_per_m = -0.95 * SIDE / tall_m
+        table = np.zeros((6, TABLE), np.float32)
+        table[0, seen] = away_m[nearest]
+        table[1, seen] = from_m[nearest]
+        table[2, seen] = from_m[nearest] + tall_m[nearest] * narrow
+        table[3, seen] = (number[nearest] + 0.5 + 0.9 * off) * SIDE
+        table[4, seen] = self._wall_rows - (to_m * rows_per_m)[nearest]
+        table[5, seen] = rows_per_m[nearest]
+        return table
+
+    def _stand(
+        self,
+        things: np.ndarray,
+        direction: np.ndarray,
+        slope: np.ndarray,
+        column: np.ndarray,
+        row: np.ndarray,
+        upright: np.ndarray,
+    ) -> None:
+        """Put the things before the wall: where a pixel sees one, change its place in the picture, in place."""
+        away_m, from_m, top_m, at, first, per_m = (cv2.LUT(direction, values) for values in things)
+        height_m = away_m * slope + self._scene.camera_height_m
+        above = height_m > 0
+        np.abs(height_m, out=height_m)
+        inside = (height_m >= from_m) & (height_m < top_m)
+        np.copyto(column, at, where=inside)
+        np.copyto(row, first + per_m * height_m, where=inside)
+        upright |= inside & above
+
+
+def _shown(picture: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """The picture at these places, float32 (rows, columns), twice as broad: (rows, 2 * columns[, 3])."""
+    half = cv2.remap(picture, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.resize(half, (2 * column.shape[1], column.shape[0]), interpolation=cv2.INTER_LINEAR)
+
+
+def _widened(picture: np.ndarray, columns: int) -> np.ndarray:
+    return cv2.copyMakeBorder(picture, 0, 0, 0, columns - picture.shape[1], cv2.BORDER_REPLICATE)
