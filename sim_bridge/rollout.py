@@ -11,22 +11,27 @@ from models.contract import ActionTable
 from sim_bridge.motion import Motion, State
 from sim_bridge.pursuit import pure_pursuit
 
-HOLD_STEPS = 6  # 0.3 s: after one step of 50 ms, latency and servo have hardly let an action show
+HOLD_STEPS = 4  # 0.2 s: after one step of 50 ms, latency and servo have hardly let an action show
 STEPS = 16  # 0.8 s, within which any wrong turn shows
 GAMMA = 0.95
 LOOKAHEAD_M = 0.6  # of the driver who goes on: as far as people look, rounder than the least distance to the centre
-WIDTH = 0.5  # of the Gaussian reward, as a share of half the road: people don't hold the centre to a centimetre
+WIDTH, LEAST_M = 0.8, 0.15  # of the Gaussian reward: a share of half the road, but people don't hold a few centimetres
+EFFORT = 4.0  # rewards that turning the wheels from one lock to straight costs: who drives smoothly plans ahead
 LEFT = 1.6  # half widths from the centre: nothing more is earned
 
 
 def rolled_out_values(motion: Motion, actions: ActionTable) -> np.ndarray:
-    """The return of each action for each car, float32 (n, actions), in rewards of at most 1 a step."""
+    """The return of each action for each car, float32 (n, actions): rewards of at most 1 a step, less the effort of
+    steering from where the wheels stand to the action, and from the action to what the driver would do next."""
     commands = np.array([actions.decode(action) for action in range(len(actions))])
     imagined = motion.imagine(len(actions))
     held, throttle = np.tile(commands, (motion.count, 1)).T
-    value, alive = np.zeros(imagined.count), np.ones(imagined.count, bool)
+    value = -EFFORT * (held - imagined.bicycles.steering) ** 2
+    alive = np.ones(imagined.count, bool)
     for step in range(STEPS):
         steering = held if step < HOLD_STEPS else pure_pursuit(imagined, LOOKAHEAD_M)
+        if step == HOLD_STEPS:
+            value -= EFFORT * (steering - held) ** 2
         state = imagined.step(steering, throttle)
         alive &= np.abs(state.offset_m) < LEFT * state.half_width_m
         value += GAMMA**step * np.where(alive, _reward(state), 0)
@@ -34,4 +39,5 @@ def rolled_out_values(motion: Motion, actions: ActionTable) -> np.ndarray:
 
 
 def _reward(state: State) -> np.ndarray:
-    return np.exp(-0.5 * (state.offset_m / (WIDTH * state.half_width_m)) ** 2)
+    width_m = np.maximum(WIDTH * state.half_width_m, LEAST_M)
+    return np.exp(-0.5 * (state.offset_m / width_m) ** 2)

@@ -23,7 +23,7 @@ from trainer.learner import Learner, as_input
 from trainer.practice import FACTS, Lesson, Practice
 from trainer.progress import Progress, merit, validate
 
-SCALE = 0.5  # of returns, so that advantages spread about 1, where Huber's loss bends
+SCALE = 0.25  # of returns, so that advantages spread about 1, where Huber's loss bends
 WARM_UP = 200  # updates until the learning rate is reached
 
 
