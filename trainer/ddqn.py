@@ -115,7 +115,7 @@ def train(
         progress.epsilon = settings.epsilon_end + (epsilon_start - settings.epsilon_end) * max(
             0.0, 1 - progress.share / settings.epsilon_share
         )
-        action = learner.greedy(observation)
+        action = learner.advantages(observation).argmax(axis=1)
         random = rng.uniform(size=settings.envs) < progress.epsilon
         action[random] = rng.integers(0, len(contract.actions), int(random.sum()))
         next_observation, reward, terminated, truncated, _ = env.step(action)

@@ -19,6 +19,9 @@ class Hyperparameters(BaseModel):
         Field(description="what Q learns from: bootstrapped (double DQN), or rolled_out by the simulator"),
     ] = "bootstrapped"
     network: Annotated[Literal["small", "large"], Field(description="a name from trainer/network.py")] = "small"
+    decoding: Annotated[
+        Literal["argmax", "expectation"], Field(description="from advantages to a command: see models/decision.py")
+    ] = "argmax"
     envs: Annotated[int, Field(ge=1, le=256, description="cars that gather experience in lock-step")] = 16
     table: Annotated[
         Literal["training", "wide", "real"],

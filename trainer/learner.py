@@ -1,4 +1,4 @@
-"""What all learners share: a Q network, its optimiser, and a greedy choice."""
+"""What all learners share: a Q network, its optimiser, and what it thinks of each action."""
 
 from collections.abc import Mapping
 
@@ -41,14 +41,13 @@ class Learner:
             for index, variable in enumerate(part.variables):
                 variable.assign(state[f"{name}.{index}"])
 
-    def greedy(self, observation: np.ndarray) -> np.ndarray:
-        """uint8 (B, size, size, stack) -> the best action for each, int64 (B,)."""
-        return self._greedy(observation).numpy()
+    def advantages(self, observation: np.ndarray) -> np.ndarray:
+        """uint8 (B, size, size, stack) -> float32 (B, actions)."""
+        return self._advantages(observation).numpy()
 
     @tf.function(jit_compile=True)
-    def _greedy(self, observation: tf.Tensor) -> tf.Tensor:
-        _, advantage = self.online(as_input(observation), training=False)
-        return tf.argmax(advantage, axis=1)
+    def _advantages(self, observation: tf.Tensor) -> tf.Tensor:
+        return self.online(as_input(observation), training=False)[1]
 
 
 def as_input(observation: tf.Tensor) -> tf.Tensor:

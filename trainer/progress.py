@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sim_bridge.distributions import TABLES
-from trainer.evaluation import Summary, drive_tracks, summarise
+from trainer.evaluation import Summary, drive_tracks, greedy, summarise
 from trainer.learner import Learner
 
 VALIDATION_SEED = 1  # the tracks that choose the checkpoint; `evaluate` uses others
@@ -36,11 +36,12 @@ def validate(learner: Learner, tracks: int, *, paths: bool = False) -> Summary:
     evaluation, or of the table `real` where that one is trained on."""
     table = TABLES["real" if learner.settings.table == "real" else "evaluation"]
 
-    def choose(observations: np.ndarray, cars: np.ndarray, _: object) -> np.ndarray:
+    def advantages(observations: np.ndarray, cars: np.ndarray) -> np.ndarray:
         padded = np.zeros((tracks, *learner.contract.observation.shape), np.uint8)  # one shape: compiled once
         padded[cars] = observations
-        return learner.greedy(padded)[cars]
+        return learner.advantages(padded)[cars]
 
+    choose = greedy(advantages, learner.contract)
     return summarise(
         drive_tracks(choose, learner.contract, tracks, laps=1, seed=VALIDATION_SEED, table=table, paths=paths)
     )
