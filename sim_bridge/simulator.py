@@ -120,7 +120,7 @@ class Simulator(Motion):
             track=track,
             ground=paint(track, room, scene, shade, rng),
             camera=GroundCamera(scene, self.spec, lens),
-            surroundings=Surroundings(room, scene, lens, self.spec, shade, rng) if scene.walls else None,
+            surroundings=Surroundings(room, scene, lens, self.spec, rng, rgb=self._rgb) if scene.walls else None,
             gloss=Gloss(room, scene, lens, rng) if scene.lamps else None,
             sensor=Sensor(scene, self.spec, lens, shade, rng),
             rng=rng,

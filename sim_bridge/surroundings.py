@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 
 from models.contract import ObservationSpec
-from sim_bridge.canvas import Shade
 from sim_bridge.lens import Lens
 from sim_bridge.room import Room
 from sim_bridge.scene import Scene
@@ -21,6 +20,7 @@ DIRECTIONS = 128
 TABLE = 256  # entries that cv2.LUT wants
 _EACH = np.arange(DIRECTIONS)
 NEAREST_M = 0.05
+LEAST_REFLECTED = 0.02  # a smaller share of a bright wall is not seen in the floor
 FARTHEST_THING_M = 6.0  # what stands farther off is not worth its time
 
 
@@ -28,7 +28,7 @@ class Surroundings:
     """The upright part of one world, for one camera."""
 
     def __init__(
-        self, room: Room, scene: Scene, lens: Lens, spec: ObservationSpec, shade: Shade, rng: np.random.Generator
+        self, room: Room, scene: Scene, lens: Lens, spec: ObservationSpec, rng: np.random.Generator, *, rgb: bool
     ) -> None:
         self._scene = scene
         # Every other column is enough: the policy sees two of five.
@@ -47,8 +47,8 @@ class Surroundings:
         self._starts_m = np.array(
             (deep_m + wide_m, 2 * deep_m + wide_m, 0, deep_m)
         )  # of left, lower, right, upper wall
-        walls = paint_walls(2 * (wide_m + deep_m), scene, shade, rng)
-        things = paint_things(len(room.things), shade, rng)
+        walls = paint_walls(2 * (wide_m + deep_m), scene, rng, rgb=rgb)
+        things = paint_things(len(room.things), scene, rng, rgb=rgb)
         self._wall_rows = len(walls)
         columns = max(walls.shape[1], things.shape[1])
         self._picture = np.concatenate([_widened(walls, columns), _widened(things, columns)])
@@ -59,6 +59,7 @@ class Surroundings:
             # The flatter one looks at a floor the more it reflects: 1 - sin(elevation), to the third power.
             sine = np.abs(self._slope) / np.sqrt(1 + self._slope**2)
             self._reflects = cv2.resize(scene.mirror * (1 - sine) ** 3, (spec.frame_width, spec.frame_height))
+            self._reflecting_rows = int((self._reflects.max(axis=1) > LEAST_REFLECTED).sum())
 
     def draw(self, picture: np.ndarray, first_row: int, x_m: float, y_m: float, heading_rad: float) -> None:
         """Draw them before and above the floor, into a picture of it whose first row is first_row of the frame."""
@@ -72,7 +73,7 @@ class Surroundings:
         if things is not None:
             nearest_m = min(nearest_m, things[0][things[0] > 0].min())
         upright_rows = int((self._highest_slope > -scene.camera_height_m / nearest_m).sum())
-        rows = slice(first_row, upright_rows if self._image is None else len(self._slope))
+        rows = slice(first_row, upright_rows if self._image is None else max(upright_rows, self._reflecting_rows))
         if rows.stop <= first_row:
             return
         direction, slope = self._direction[rows], self._slope[rows]
@@ -84,7 +85,8 @@ class Surroundings:
             self._stand(things, direction, slope, column, row, upright)
         if self._image is not None:
             share = self._reflects[rows]
-            picture[:] = cv2.blendLinear(_shown(self._image, column, row), picture, share, 1 - share)
+            floor = picture[: rows.stop - first_row]
+            floor[...] = cv2.blendLinear(_shown(self._image, column, row), floor, share, 1 - share)
         last = upright_rows - first_row
         if last > 0:
             seen = _shown(self._picture, column[:last], row[:last])
