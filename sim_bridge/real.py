@@ -141,7 +141,12 @@ REAL: Table = {
     "full_lock_deg": Uniform(20, 32),  # what hobby steering turns
     "steering_trim": Uniform(-0.1, 0.1),  # what calibration by eye leaves, and what a crash bends
     "servo_lag_s": Uniform(0.03, 0.12),  # digital to worn 0.2 s / 60 degree servos
-    "latency_s": Uniform(0.0, 0.15),  # a fast camera and int8 to a loaded Pi 3 at 20 Hz
+    "servo_rate_per_s": Uniform(5, 25),  # 0.4 s from lock to lock to 0.08 s
+    "steering_uneven": Uniform(-0.15, 0.15),  # linkages are not symmetric
+    "latency_s": Uniform(0.0, 0.12),  # a fast camera and int8 to a loaded Pi 3 at 20 Hz
+    "latency_jitter_s": Small(0.0, 0.05),  # Python, a busy bus; 0.15 s with the latency
+    "dropped": Sometimes(0.3, Uniform(0.01, 0.15), 0.0),  # cameras slower than the loop, wireless page
+    "slip_s2_m2": Small(0.0, 0.15),  # on dusty tiles: a quarter less at 1.5 m/s
     "top_speed_m_s": Uniform(3.0, 8.0),  # so throttle 0.2 gives 0.6 to 1.6 m/s
     "motor_lag_s": Uniform(0.15, 0.5),  # light cars and heavy ones
     # the track
@@ -187,7 +192,7 @@ REAL: Table = {
     "wall_gap_m": Small(0.1, 12.0, 3.0),  # a corridor to a hall, a car park
     "wall_colour": Colour(20, 245, 0.4),
     "clutter": Uniform(0.0, 1.0),  # bare walls to a store room
-    "things": Integer(0, 12),  # cones, chairs, bags, those who stand by
+    "things": Integer(0, 8),  # cones, chairs, bags, those who stand by
     # light
     "light": Always(1.0),  # `gain` does it, after the reflections
     "shadows": Sometimes(0.5, Integer(1, 6), 0),
@@ -219,6 +224,11 @@ REAL: Table = {
     "lens_blur_px": Small(0.0, 1.8, 3.0),  # out of focus; the lens is turned by hand
     "sharpening": Sometimes(0.35, Uniform(0.2, 1.5)),  # the camera's own
     "exposure_s": Small(0.0, 0.05),  # daylight to a dim room
+    "exposure_adapts": Uniform(0.0, 0.8),  # set by hand to automatic
+    "drift": Small(0.0, 0.25),  # automatic exposure hunts, lamps flicker
+    "drift_period_s": Uniform(0.2, 8.0),
+    "resolution": Sometimes(0.15, Uniform(0.35, 0.8), 1.0),  # small camera modes
+    "jpeg_quality": Sometimes(0.25, Integer(15, 90), 0),  # web cameras and streams
     "camera_noise": Small(0, 8, 3.0),  # daylight to a dim room
     "noise_rows": Sometimes(0.15, Uniform(0.5, 4)),
     "body": Choice({"none": 8, "bumper": 1, "hood": 0.7, "wheels": 0.5, "cable": 0.5}),
