@@ -37,9 +37,8 @@ class Canvas:
         self.origin_m = (float(low_m[0]), float(low_m[1]))
         self.pixels_per_m = float(pixels_per_m)
         self.shade = shade
-        colour = shade(plain)
-        self.picture = np.empty((rows, columns, 3) if len(colour) == 3 else (rows, columns), np.uint8)
-        self.picture[...] = np.round(colour)
+        colour = np.round(shade(plain)).astype(np.uint8)
+        self.picture = np.full((rows, columns, 3), colour) if len(colour) == 3 else np.full((rows, columns), colour[0])
 
     @property
     def size_m(self) -> tuple[float, float]:

@@ -44,6 +44,11 @@ EVALUATION: Table = {
     "start_offset": Uniform(-0.4, 0.4),  # placed by hand
     "start_heading_deg": Uniform(-15, 15),
     # What only `real` has. Nothing is drawn for these lines, so a seed names the scene it always named.
+    "servo_rate_per_s": Always(float("inf")),
+    "steering_uneven": Always(0.0),
+    "latency_jitter_s": Always(0.0),
+    "slip_s2_m2": Always(0.0),
+    "dropped": Always(0.0),
     "track_shape": Always("corners"),
     "line_double_m": Always(0.0),
     "line_wobble_m": Always(0.0),
@@ -89,6 +94,11 @@ EVALUATION: Table = {
     "body": Always("none"),
     "body_share": Always(0.0),
     "body_colour": Always((0.0, 0.0, 0.0)),
+    "exposure_adapts": Always(0.0),
+    "drift": Always(0.0),
+    "drift_period_s": Always(1.0),
+    "resolution": Always(1.0),
+    "jpeg_quality": Always(0),
     "noise_rows": Always(0.0),
 }
 

@@ -44,7 +44,7 @@ def _planks(scene: Scene, pixels_per_m: float, rng: np.random.Generator) -> Tile
     boards, length = max(6, 320 // width), round(rng.uniform(0.5, 1.6) * pixels_per_m)
     rows, columns = boards * width, 4 * length
     bright, second = _plain(rows, columns)
-    bright += 0.04 * rng.uniform(0.2, 1.5) * _noise(rows, columns, 1, int(rng.integers(12, 60)), rng)
+    bright += 0.04 * rng.uniform(0.0, 1.3) * _noise(rows, columns, 1, int(rng.integers(12, 60)), rng)
     joint = max(1, round(rng.uniform(0.002, 0.008) * pixels_per_m))
     shades = _shades((boards, 4), scene, rng)
     for board in range(boards):
@@ -84,7 +84,7 @@ def _tiles(scene: Scene, pixels_per_m: float, rng: np.random.Generator) -> Tile:
 def _carpet(scene: Scene, pixels_per_m: float, rng: np.random.Generator) -> Tile:
     """Loops and flecks: coarse grain, now and then in rows."""
     bright, second = _plain(256, 256)
-    bright += rng.uniform(0.01, 0.08) * _noise(256, 256, 2, 2, rng)
+    bright += rng.uniform(0.0, 0.06) * _noise(256, 256, 2, 2, rng)
     bright += rng.uniform(0.0, 0.05) * _noise(256, 256, 8, int(rng.choice([8, 64])), rng)
     if rng.uniform() < 0.3:  # flecks of the second colour
         second[rng.uniform(size=(256, 256)) < rng.uniform(0.02, 0.2)] = rng.uniform(0.2, 0.8)
@@ -95,7 +95,7 @@ def _concrete(scene: Scene, pixels_per_m: float, rng: np.random.Generator) -> Ti
     """Clouds of every size, cracks, wide joints between slabs."""
     bright, second = _plain(512, 512)
     for cell in (4, 16, 64):
-        bright += rng.uniform(0.0, 0.05) * _noise(512, 512, cell, cell, rng)
+        bright += rng.uniform(0.0, 0.04) * _noise(512, 512, cell, cell, rng)
     for _ in range(int(rng.integers(0, 4))):
         steps = np.cumsum(rng.normal(0, 0.35, 60)) + rng.uniform(0, 2 * np.pi)
         crack = rng.uniform(0, 512, 2) + np.cumsum(6 * np.stack([np.cos(steps), np.sin(steps)], axis=1), axis=0)
@@ -109,7 +109,7 @@ def _concrete(scene: Scene, pixels_per_m: float, rng: np.random.Generator) -> Ti
 def _asphalt(scene: Scene, pixels_per_m: float, rng: np.random.Generator) -> Tile:
     """Stones, bright and dark, and tar."""
     bright, second = _plain(384, 384)
-    bright += rng.uniform(0.03, 0.15) * rng.standard_normal((384, 384)).astype(np.float32)
+    bright += rng.uniform(0.02, 0.12) * rng.standard_normal((384, 384)).astype(np.float32)
     bright += rng.uniform(0.0, 0.1) * _noise(384, 384, 24, 24, rng)
     return np.maximum(bright, 0.1), second
 

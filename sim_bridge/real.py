@@ -97,14 +97,14 @@ def _fill_colour(drawn: Drawn, rng: np.random.Generator) -> RGB:
 
 def _edge_colour(drawn: Drawn, rng: np.random.Generator) -> RGB:
     """White tape on cream tiles differs by 20 levels, black on a white sheet by 230; three of four are brighter."""
-    return tinted(unlike(_bed(drawn), 28, 0.75, rng), 0.3, rng)
+    return tinted(unlike(_bed(drawn), 35, 0.75, rng), 0.3, rng)
 
 
 def _centre_colour(drawn: Drawn, rng: np.random.Generator) -> RGB:
     """The edges' colour, or one of its own: yellow, orange, blue."""
     if rng.uniform() < 0.4:
         return drawn["edge_colour"]
-    return tinted(unlike(_bed(drawn), 28, 0.75, rng), 0.7, rng)
+    return tinted(unlike(_bed(drawn), 35, 0.75, rng), 0.7, rng)
 
 
 def _gain(drawn: Drawn, rng: np.random.Generator) -> float:
@@ -113,7 +113,7 @@ def _gain(drawn: Drawn, rng: np.random.Generator) -> float:
     The road and its lines never burn out together: nobody could follow them.
     """
     typical = 0.7 * _bed(drawn) + 0.3 * luma(drawn["wall_colour"])
-    gain = np.clip((115 / typical) ** rng.uniform(0.6, 1) * rng.uniform(0.65, 1.5), 0.4, 8.0)
+    gain = np.clip((130 / typical) ** rng.uniform(0.7, 1) * rng.uniform(0.7, 1.45), 0.4, 8.0)
     return float(min(gain, 225 / min(_bed(drawn), luma(drawn["edge_colour"]))))
 
 
@@ -141,7 +141,12 @@ REAL: Table = {
     "full_lock_deg": Uniform(20, 32),  # what hobby steering turns
     "steering_trim": Uniform(-0.1, 0.1),  # what calibration by eye leaves, and what a crash bends
     "servo_lag_s": Uniform(0.03, 0.12),  # digital to worn 0.2 s / 60 degree servos
-    "latency_s": Uniform(0.0, 0.15),  # a fast camera and int8 to a loaded Pi 3 at 20 Hz
+    "servo_rate_per_s": Uniform(5, 25),  # 0.4 s from lock to lock to 0.08 s
+    "steering_uneven": Uniform(-0.15, 0.15),  # linkages are not symmetric
+    "latency_s": Uniform(0.0, 0.12),  # a fast camera and int8 to a loaded Pi 3 at 20 Hz
+    "latency_jitter_s": Small(0.0, 0.05),  # Python, a busy bus; 0.15 s with the latency
+    "dropped": Sometimes(0.3, Uniform(0.01, 0.15), 0.0),  # cameras slower than the loop, wireless page
+    "slip_s2_m2": Small(0.0, 0.15),  # on dusty tiles: a quarter less at 1.5 m/s
     "top_speed_m_s": Uniform(3.0, 8.0),  # so throttle 0.2 gives 0.6 to 1.6 m/s
     "motor_lag_s": Uniform(0.15, 0.5),  # light cars and heavy ones
     # the track
@@ -157,7 +162,7 @@ REAL: Table = {
     ),
     "ground_colour": Colour(10, 245, 0.4),  # black rubber to white lino
     "ground_blotches": Uniform(0.02, 0.35),  # worn floors, pools of lamp light
-    "ground_grain": Small(0, 10, 3.0),  # from lino to tarmac
+    "ground_grain": Small(0, 9, 3.0),  # from lino to tarmac
     "floor_piece_m": Uniform(0.07, 0.8),  # a narrow plank to a hall's tiles
     "floor_joint": Uniform(0.35, 1.35),  # dark joints, bright grout
     "floor_unlike": Small(0.0, 0.25),  # wood is mixed, tiles are nearly equal
@@ -176,7 +181,7 @@ REAL: Table = {
     "line_wobble_m": Sometimes(0.6, Small(0.0, 0.04)),  # laid by hand, walked over
     "tape_piece_m": Sometimes(0.4, Uniform(0.15, 0.6), 0.05),  # tape does not bend: chords round every bend
     "line_missing": Sometimes(0.3, Uniform(0.01, 0.15)),
-    "line_worn": Sometimes(0.3, Uniform(0.02, 0.4)),
+    "line_worn": Sometimes(0.25, Small(0.01, 0.35)),
     "roads_across": Sometimes(0.1, Integer(1, 2), 0),  # figures of eight, two tracks in one hall
     "zebras": Sometimes(0.15, Integer(1, 3), 0),  # race mats have a start line and zebra crossings
     "stop_lines": Sometimes(0.15, Integer(1, 4), 0),
@@ -187,7 +192,7 @@ REAL: Table = {
     "wall_gap_m": Small(0.1, 12.0, 3.0),  # a corridor to a hall, a car park
     "wall_colour": Colour(20, 245, 0.4),
     "clutter": Uniform(0.0, 1.0),  # bare walls to a store room
-    "things": Integer(0, 12),  # cones, chairs, bags, those who stand by
+    "things": Integer(0, 8),  # cones, chairs, bags, those who stand by
     # light
     "light": Always(1.0),  # `gain` does it, after the reflections
     "shadows": Sometimes(0.5, Integer(1, 6), 0),
@@ -212,14 +217,19 @@ REAL: Table = {
     "camera_left_m": Uniform(-0.03, 0.03),
     "camera_area": Always(True),
     "gain": Given(_gain),
-    "gamma": Uniform(0.65, 1.35),  # of cameras and of what people set
-    "contrast": Uniform(-0.3, 0.7),  # flat to vivid
-    "haze": Sometimes(0.3, Uniform(0.02, 0.35)),  # plastic lenses against the light
+    "gamma": Uniform(0.65, 1.3),  # of cameras and of what people set
+    "contrast": Uniform(-0.2, 0.8),  # flat to vivid
+    "haze": Sometimes(0.2, Uniform(0.02, 0.3)),  # plastic lenses against the light
     "vignette": Small(0.0, 0.6),
-    "lens_blur_px": Small(0.0, 2.0, 3.0),  # out of focus; the lens is turned by hand
+    "lens_blur_px": Small(0.0, 1.8, 3.0),  # out of focus; the lens is turned by hand
     "sharpening": Sometimes(0.35, Uniform(0.2, 1.5)),  # the camera's own
     "exposure_s": Small(0.0, 0.05),  # daylight to a dim room
-    "camera_noise": Small(0, 9, 3.0),  # daylight to a dim room
+    "exposure_adapts": Uniform(0.0, 0.8),  # set by hand to automatic
+    "drift": Small(0.0, 0.25),  # automatic exposure hunts, lamps flicker
+    "drift_period_s": Uniform(0.2, 8.0),
+    "resolution": Sometimes(0.15, Uniform(0.35, 0.8), 1.0),  # small camera modes
+    "jpeg_quality": Sometimes(0.25, Integer(15, 90), 0),  # web cameras and streams
+    "camera_noise": Small(0, 8, 3.0),  # daylight to a dim room
     "noise_rows": Sometimes(0.15, Uniform(0.5, 4)),
     "body": Choice({"none": 8, "bumper": 1, "hood": 0.7, "wheels": 0.5, "cable": 0.5}),
     "body_share": Small(0.02, 0.15),  # more would hide the road

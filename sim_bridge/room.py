@@ -51,7 +51,8 @@ def furnish(track: Track, scene: Scene, rng: np.random.Generator) -> Room:
         beside = track.points[rng.integers(len(track.points))] + rng.normal(0, 0.5 + track.width_m, 2)
         x_m, y_m = beside if rng.uniform() < 0.75 else rng.uniform(low_m, high_m)
         away_m = np.hypot(track.points[:, 0] - x_m, track.points[:, 1] - y_m).min()
-        if away_m > track.width_m / 2 + reach_m + CLEAR_M:
+        inside = (low_m + reach_m < (x_m, y_m)).all() and ((x_m, y_m) < high_m - reach_m).all()
+        if inside and away_m > track.width_m / 2 + reach_m + CLEAR_M:
             things += [replace(part, x_m=x_m + part.x_m, y_m=y_m + part.y_m) for part in parts]
     return Room(low_m, high_m, tuple(things))
 

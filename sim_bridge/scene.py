@@ -154,6 +154,12 @@ class Scene:
     start_heading_deg: float  # from the road's direction; + is left
 
     # What follows is still in the tables but `real`.
+    # the car
+    servo_rate_per_s: float  # at most so much steering a second, of the 2 from lock to lock
+    steering_uneven: float  # how much more the wheels turn to the right than the command says, and less to the left
+    latency_jitter_s: float  # by which the latency grows at most, anew in each period
+    slip_s2_m2: float  # the car turns by 1 / (1 + slip x speed²) less than its wheels say
+    dropped: float  # share of the frames that never arrive: the one before is seen again
     # the track
     track_shape: str  # corners (thrown about at random), blocks (right angles) or eight (it crosses itself)
     # its paint
@@ -204,6 +210,11 @@ class Scene:
     body: str  # what is seen of the car itself: none, bumper, hood, wheels or cable
     body_share: float  # of the picture's height
     body_colour: RGB
+    exposure_adapts: float  # share by which the camera makes up for what it sees being dark or bright
+    drift: float  # slow change of the exposure, as a share of it
+    drift_period_s: float
+    resolution: float  # of the camera's picture, as a share of the frame's
+    jpeg_quality: int  # 1 to 100; 0 is none
     noise_rows: float  # banding: noise of whole rows in grey levels (standard deviation)
 
 

@@ -9,10 +9,13 @@ from models.contract import ObservationSpec
 from sim_bridge.bodywork import overlay
 from sim_bridge.canvas import Shade
 from sim_bridge.lens import Lens
-from sim_bridge.scene import Scene
+from sim_bridge.scene import Scene, luma
 
 _NOISE = np.random.default_rng(0).standard_normal((256, 512)).astype(np.float32)
 MOST_SMEAR_PX = 15
+MIDDLE_GREY = 120  # what automatic exposure aims at
+FINER = 4  # steps of the grey curve to a grey level
+_LEVELS = np.arange(256) * FINER
 
 
 class Sensor:
@@ -30,9 +33,18 @@ class Sensor:
         self._body = overlay(scene, spec, shade, rng) if scene.body != "none" else None
 
     def develop(
-        self, picture: np.ndarray, first_row: int, yaw_rad_s: float, speed_m_s: float, rng: np.random.Generator
+        self,
+        picture: np.ndarray,
+        first_row: int,
+        age_s: float,
+        yaw_rad_s: float,
+        speed_m_s: float,
+        rng: np.random.Generator,
     ) -> np.ndarray:
-        """From the light, uint8 (rows from first_row, width[, 3]), to the frame, of the same shape; may be in place."""
+        """From the light, uint8 (rows from first_row, width[, 3]), to the frame, of the same shape; may be in place.
+
+        age_s: since the drive began.
+        """
         scene = self._scene
         if scene.exposure_s:
             picture = self._smear(picture, first_row, yaw_rad_s, speed_m_s)
@@ -40,17 +52,32 @@ class Sensor:
             body, shown = self._body
             cv2.copyTo(body[first_row:], shown[first_row:], picture)
         if scene.lens_blur_px > 0.3:
-            picture = cv2.GaussianBlur(picture, (0, 0), scene.lens_blur_px)
+            picture = cv2.GaussianBlur(picture, (5, 5) if scene.lens_blur_px < 1 else (7, 7), scene.lens_blur_px)
         if self._vignette is not None:
             shade = self._vignette[first_row:]
             cv2.multiply(picture, shade if picture.ndim == 2 else cv2.merge([shade] * 3), dst=picture, scale=1 / 255)
         if self._curve is not None:
-            picture = cv2.LUT(picture, self._curve)
+            picture = cv2.LUT(picture, self._exposed(picture[self._spec.crop_top - first_row :], age_s))
         if scene.sharpening:
             picture = cv2.addWeighted(
                 picture, 1 + scene.sharpening, cv2.GaussianBlur(picture, (5, 5), 1.2), -scene.sharpening, 0
             )
-        return self._add_noise(picture, first_row, rng)
+        picture = self._add_noise(picture, first_row, rng)
+        if scene.resolution < 1:
+            small = cv2.resize(picture, None, fx=scene.resolution, fy=scene.resolution, interpolation=cv2.INTER_AREA)
+            picture = cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        if scene.jpeg_quality:
+            _, coded = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, scene.jpeg_quality))
+            picture = cv2.imdecode(coded, cv2.IMREAD_UNCHANGED)
+        return picture
+
+    def _exposed(self, road: np.ndarray, age_s: float) -> np.ndarray:
+        """Which grey level becomes which where the camera sees that road, uint8 (256,)."""
+        scene, mean = self._scene, cv2.mean(road)
+        seen = max(5.0, scene.gain * (mean[0] if road.ndim == 2 else luma(mean[:3])))
+        gain = scene.gain * (MIDDLE_GREY / seen) ** scene.exposure_adapts
+        gain *= 1 + scene.drift * math.sin(2 * math.pi * age_s / scene.drift_period_s)
+        return self._curve[np.minimum(gain * _LEVELS, 255 * FINER).astype(int)]
 
     def _smear(self, picture: np.ndarray, first_row: int, yaw_rad_s: float, speed_m_s: float) -> np.ndarray:
         """What moves while the frame is exposed: all sideways as the car turns, what is near downwards by its speed."""
@@ -81,10 +108,11 @@ def _odd(smear_px: float) -> int:
 
 
 def _curve(scene: Scene) -> np.ndarray | None:
-    """Which grey level becomes which, uint8 (256,); None where each stays as it is."""
-    if (scene.gain, scene.gamma, scene.contrast, scene.haze) == (1, 1, 0, 0):
+    """Which light, in steps of 1 / FINER of a grey level, becomes which grey level; None where each stays as it is."""
+    plain = (scene.gain, scene.gamma, scene.contrast, scene.haze, scene.exposure_adapts, scene.drift)
+    if plain == (1, 1, 0, 0, 0, 0):
         return None
-    grey = np.minimum(scene.gain * np.linspace(0, 1, 256), 1) ** scene.gamma
+    grey = np.linspace(0, 1, 255 * FINER + 1) ** scene.gamma
     grey += scene.contrast * (grey * grey * (3 - 2 * grey) - grey)
     return np.round(255 * (scene.haze + (1 - scene.haze) * grey)).astype(np.uint8)
 

@@ -17,7 +17,7 @@ from sim_bridge.canvas import shading
 from sim_bridge.gloss import Gloss
 from sim_bridge.ground import Ground, paint
 from sim_bridge.lens import Lens
-from sim_bridge.motion import Motion
+from sim_bridge.motion import Motion, State
 from sim_bridge.room import furnish
 from sim_bridge.scene import Scene, Table, draw_scene
 from sim_bridge.sensor import Sensor
@@ -63,6 +63,8 @@ class Simulator(Motion):
         self._table, self._seed, self._rgb, self._first_car = table, seed, rgb, first_car
         self._centre_lines = tuple(centre_lines)
         self._worlds_drawn = [0] * count
+        self._lost = np.zeros(count, bool)  # each car's frame of this period; then it has the one before again,
+        self._seen_from = [self._stand(car) for car in range(count)]  # which was taken from here
         for car in range(count):
             self.worlds.append(self._new_world(car))
         self._locate()
@@ -81,6 +83,14 @@ class Simulator(Motion):
         self._locate()
         self.state = self._where(self.state.progress_m)
 
+    def step(self, steering: np.ndarray, throttle: np.ndarray) -> State:
+        lossy = [car for car, world in enumerate(self.worlds) if world.scene.dropped]
+        for car in lossy:
+            if not self._lost[car]:
+                self._seen_from[car] = self._stand(car)
+            self._lost[car] = self.worlds[car].rng.random() < self.worlds[car].scene.dropped
+        return super().step(steering, throttle)
+
     def frame(self, car: int) -> np.ndarray:
         """What the car's camera sees: uint8 (frame_height, frame_width, 3) RGB, or (.., ..) luma without rgb."""
         return self._look(car, 0)
@@ -89,17 +99,22 @@ class Simulator(Motion):
         """The rows of the frame that the policy sees: the cheaper half of `frame`."""
         return self._look(car, self.spec.crop_top)
 
+    def _stand(self, car: int) -> tuple[float, ...]:
+        """All of a car's movement that its camera shows: x, y, heading, speed and steering."""
+        cars = self.bicycles
+        return cars.x_m[car], cars.y_m[car], cars.heading_rad[car], cars.speed_m_s[car], cars.steering[car]
+
     def _look(self, car: int, first_row: int) -> np.ndarray:
         world, cars = self.worlds[car], self.bicycles
-        pose = cars.x_m[car], cars.y_m[car], cars.heading_rad[car]
+        *pose, speed_m_s, steering = self._seen_from[car] if self._lost[car] else self._stand(car)
         picture = world.camera.take(world.ground, *pose, first_row)
         if world.surroundings:
             world.surroundings.draw(picture, first_row, *pose)
         if world.gloss:
             world.gloss.add(picture, first_row, *pose)
-        speed_m_s = cars.speed_m_s[car]
-        yaw_rad_s = speed_m_s * math.tan(-cars.steering[car] * cars.full_lock_rad[car]) / cars.wheelbase_m[car]
-        return world.sensor.develop(picture, first_row, yaw_rad_s, speed_m_s, world.rng)
+        yaw_rad_s = speed_m_s * math.tan(-steering * cars.full_lock_rad[car]) / cars.wheelbase_m[car]
+        age_s = cars.periods[car] * self.spec.period_s
+        return world.sensor.develop(picture, first_row, age_s, yaw_rad_s, speed_m_s, world.rng)
 
     def _new_world(self, car: int) -> World:
         key = (self._first_car + car, self._worlds_drawn[car])
@@ -120,7 +135,7 @@ class Simulator(Motion):
             track=track,
             ground=paint(track, room, scene, shade, rng),
             camera=GroundCamera(scene, self.spec, lens),
-            surroundings=Surroundings(room, scene, lens, self.spec, shade, rng) if scene.walls else None,
+            surroundings=Surroundings(room, scene, lens, self.spec, rng, rgb=self._rgb) if scene.walls else None,
             gloss=Gloss(room, scene, lens, rng) if scene.lamps else None,
             sensor=Sensor(scene, self.spec, lens, shade, rng),
             rng=rng,
@@ -129,6 +144,7 @@ class Simulator(Motion):
         return world
 
     def _to_start(self, car: int, world: World) -> None:
+        self._lost[car] = False
         track, scene = world.track, world.scene
         shortage = len(track.points) - self._points.shape[1]
         if shortage > 0:

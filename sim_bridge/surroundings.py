@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 
 from models.contract import ObservationSpec
-from sim_bridge.canvas import Shade
 from sim_bridge.lens import Lens
 from sim_bridge.room import Room
 from sim_bridge.scene import Scene
@@ -19,8 +18,8 @@ from sim_bridge.walls import PIXELS_PER_M, SIDE, paint_things, paint_walls
 
 DIRECTIONS = 128
 TABLE = 256  # entries that cv2.LUT wants
-_EACH = np.arange(DIRECTIONS)
 NEAREST_M = 0.05
+LEAST_REFLECTED = 0.02  # a smaller share of a bright wall is not seen in the floor
 FARTHEST_THING_M = 6.0  # what stands farther off is not worth its time
 
 
@@ -28,7 +27,7 @@ class Surroundings:
     """The upright part of one world, for one camera."""
 
     def __init__(
-        self, room: Room, scene: Scene, lens: Lens, spec: ObservationSpec, shade: Shade, rng: np.random.Generator
+        self, room: Room, scene: Scene, lens: Lens, spec: ObservationSpec, rng: np.random.Generator, *, rgb: bool
     ) -> None:
         self._scene = scene
         # Every other column is enough: the policy sees two of five.
@@ -47,8 +46,8 @@ class Surroundings:
         self._starts_m = np.array(
             (deep_m + wide_m, 2 * deep_m + wide_m, 0, deep_m)
         )  # of left, lower, right, upper wall
-        walls = paint_walls(2 * (wide_m + deep_m), scene, shade, rng)
-        things = paint_things(len(room.things), shade, rng)
+        walls = paint_walls(2 * (wide_m + deep_m), scene, rng, rgb=rgb)
+        things = paint_things(len(room.things), scene, rng, rgb=rgb)
         self._wall_rows = len(walls)
         columns = max(walls.shape[1], things.shape[1])
         self._picture = np.concatenate([_widened(walls, columns), _widened(things, columns)])
@@ -59,6 +58,7 @@ class Surroundings:
             # The flatter one looks at a floor the more it reflects: 1 - sin(elevation), to the third power.
             sine = np.abs(self._slope) / np.sqrt(1 + self._slope**2)
             self._reflects = cv2.resize(scene.mirror * (1 - sine) ** 3, (spec.frame_width, spec.frame_height))
+            self._reflecting_rows = int((self._reflects.max(axis=1) > LEAST_REFLECTED).sum())
 
     def draw(self, picture: np.ndarray, first_row: int, x_m: float, y_m: float, heading_rad: float) -> None:
         """Draw them before and above the floor, into a picture of it whose first row is first_row of the frame."""
@@ -67,12 +67,12 @@ class Surroundings:
         turn = np.array(((cos, -sin), (sin, cos)))  # from the car's frame to the world's
         at_m = np.array(((x_m,), (y_m,))) + turn @ ((scene.camera_forward_m,), (scene.camera_left_m,))
         walls = self._walls(turn, at_m)
-        things = self._nearest_things(turn, at_m, walls[0, :DIRECTIONS]) if self._things.size else None
+        things = self._nearest_things(turn, at_m) if self._things.size else None
         nearest_m = walls[0, :DIRECTIONS].min()
         if things is not None:
             nearest_m = min(nearest_m, things[0][things[0] > 0].min())
         upright_rows = int((self._highest_slope > -scene.camera_height_m / nearest_m).sum())
-        rows = slice(first_row, upright_rows if self._image is None else len(self._slope))
+        rows = slice(first_row, upright_rows if self._image is None else max(upright_rows, self._reflecting_rows))
         if rows.stop <= first_row:
             return
         direction, slope = self._direction[rows], self._slope[rows]
@@ -84,7 +84,8 @@ class Surroundings:
             self._stand(things, direction, slope, column, row, upright)
         if self._image is not None:
             share = self._reflects[rows]
-            picture[:] = cv2.blendLinear(_shown(self._image, column, row), picture, share, 1 - share)
+            floor = picture[: rows.stop - first_row]
+            floor[...] = cv2.blendLinear(_shown(self._image, column, row), floor, share, 1 - share)
         last = upright_rows - first_row
         if last > 0:
             seen = _shown(self._picture, column[:last], row[:last])
@@ -108,35 +109,29 @@ class Surroundings:
         table[1, :DIRECTIONS] = PIXELS_PER_M * (self._starts_m[wall] + np.where(on_y, met_m[0], met_m[1]))
         return table
 
-    def _nearest_things(self, turn: np.ndarray, at_m: np.ndarray, wall_m: np.ndarray) -> np.ndarray | None:
+    def _nearest_things(self, turn: np.ndarray, at_m: np.ndarray) -> np.ndarray | None:
         """In each direction: how far the nearest thing is, from and up to which height it is there, its column in the
         picture, its row at height 0 and per metre; a table for cv2.LUT, 0 where there is none. None: there are none."""
         ahead_m, aside_m = turn.T @ (self._things[:2] - at_m)
         away_m, bearing_rad = np.hypot(ahead_m, aside_m), np.arctan2(aside_m, ahead_m)
-        near = (away_m < FARTHEST_THING_M) & (np.abs(bearing_rad) < self._azimuth[-1] + 0.1) & (away_m > NEAREST_M)
-        number = np.flatnonzero(near)
-        if not len(number):
-            return None
-        away_m = away_m[number]
-        width_m, from_m, to_m, taper = self._things[2:, number]
-        off = (self._azimuth[:, None] - bearing_rad[number]) * (away_m / width_m)  # in widths, from its middle
-        hit_m = np.where((np.abs(off) < 0.5) & (away_m < wall_m[:, None]), away_m, np.inf)
-        nearest = hit_m.argmin(axis=1)
-        seen = np.flatnonzero(np.isfinite(hit_m[_EACH, nearest]))
+        half_rad = np.arctan2(self._things[2] / 2, away_m)
+        step_rad = self._azimuth[1] - self._azimuth[0]
+        first = np.ceil((bearing_rad - half_rad - self._azimuth[0]) / step_rad).clip(0, DIRECTIONS).astype(int)
+        last = np.floor((bearing_rad + half_rad - self._azimuth[0]) / step_rad + 1).clip(0, DIRECTIONS).astype(int)
+        seen = np.flatnonzero((last > first) & (away_m > NEAREST_M) & (away_m < FARTHEST_THING_M))
         if not len(seen):
             return None
-        nearest = nearest[seen]
-        off = off[seen, nearest]
-        tall_m = to_m - from_m
-        narrow = np.minimum(1, (1 - 2 * np.abs(off)) / np.maximum(taper[nearest], 1e-9))
-        rows_per_m = -0.95 * SIDE / tall_m
         table = np.zeros((6, TABLE), np.float32)
-        table[0, seen] = away_m[nearest]
-        table[1, seen] = from_m[nearest]
-        table[2, seen] = from_m[nearest] + tall_m[nearest] * narrow
-        table[3, seen] = (number[nearest] + 0.5 + 0.9 * off) * SIDE
-        table[4, seen] = self._wall_rows - (to_m * rows_per_m)[nearest]
-        table[5, seen] = rows_per_m[nearest]
+        for thing in seen[np.argsort(-away_m[seen])].tolist():  # nearer ones over farther ones
+            _, _, width_m, from_m, to_m, taper = self._things[:, thing].tolist()
+            here = slice(first[thing], last[thing])
+            off = (self._azimuth[here] - bearing_rad[thing]) * (away_m[thing] / width_m)  # in widths, from its middle
+            rows_per_m = -0.95 * SIDE / (to_m - from_m)
+            table[0, here], table[1, here], table[2, here] = away_m[thing], from_m, to_m
+            if taper:
+                table[2, here] = from_m + (to_m - from_m) * np.clip((1 - 2 * np.abs(off)) / taper, 0, 1)
+            table[3, here] = (thing + 0.5 + 0.9 * off) * SIDE
+            table[4, here], table[5, here] = self._wall_rows - to_m * rows_per_m, rows_per_m
         return table
 
     def _stand(
