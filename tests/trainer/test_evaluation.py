@@ -1,4 +1,5 @@
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from PIL import Image
 
 from models.contract import Contract
+from models.decision import Decisions
 from sim_bridge.track import CentreLine
 from tests.conftest import PRETRAINED, assert_one_line
 from tests.sim_bridge.test_track_file import eight, ellipse, write
@@ -14,8 +16,9 @@ from trainer.evaluation import drive_tracks, summarise, teacher
 CONTRACT = Contract()
 
 
-def straight_on(observations: np.ndarray, _cars: np.ndarray, _simulator: object) -> np.ndarray:
-    return np.full(len(observations), 3)
+def straight_on(observations: np.ndarray, _cars: np.ndarray, _simulator: object, throttle: float = 0.2) -> Decisions:
+    count = len(observations)
+    return Decisions(np.full(count, 3), np.zeros(count), np.full(count, throttle))
 
 
 def test_the_teacher_finishes_and_one_who_does_not_steer_does_not() -> None:
@@ -42,8 +45,7 @@ def test_the_same_seed_gives_the_same_tracks_in_any_batches_and_another_seed_oth
 
 
 def test_a_car_that_stands_is_given_up() -> None:
-    still = CONTRACT.model_copy(update={"actions": CONTRACT.actions.model_copy(update={"throttle": (0.0,)})})
-    (result,) = drive_tracks(straight_on, still, tracks=1, laps=1, seed=0)
+    (result,) = drive_tracks(partial(straight_on, throttle=0.0), CONTRACT, tracks=1, laps=1, seed=0)
     assert not result.finished
     assert not result.off_road
     assert result.driven_m == 0
