@@ -111,7 +111,7 @@ def _drive(
 ) -> None:
     """The process: drives until it is told to end."""
     cv2.setNumThreads(1)
-    views, values, facts, age = _arrays(memory, contract, steps, cars)
+    views, values, told, age = _arrays(memory, contract, steps, cars)
     rng, spec = np.random.default_rng(seed), contract.observation
     simulator = Simulator(cars, TABLES[table], seed, spec)
     throttle = np.full(cars, contract.actions.throttle[-1])
@@ -121,9 +121,9 @@ def _drive(
     stays = rng.integers(1, WORLD_STEPS, cars)
     while not ended.value and multiprocessing.parent_process().is_alive():
         slot = done.value % steps
-        values[slot], facts[slot], age[slot] = (
+        values[slot], told[slot], age[slot] = (
             rolled_out_values(simulator, contract.actions),
-            _facts(simulator),
+            facts(simulator),
             steps_here,
         )
         for car in range(cars):
@@ -149,7 +149,7 @@ def _drive(
             throttle[leaving] = contract.actions.throttle[-1] * scale
 
 
-def _facts(simulator: Simulator) -> np.ndarray:
+def facts(simulator: Simulator) -> np.ndarray:
     """float32 (n, facts)."""
     state = simulator.state
     bends = [simulator.road_turn(ahead_m) for ahead_m in AHEAD_M]
