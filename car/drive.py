@@ -32,7 +32,12 @@ from storage.tub import Tub
 PRETRAINED = PROJECT / "models" / "pretrained"
 Camera = SimulatedCamera | TubCamera | PiCamera | UsbCamera
 Place = SimulatedCar | TubCamera | RealPlace
-LABELS = {"pca9685": "CAR", "simchip": "CAMERA, SERVOS SIMULATED", None: "CAMERA, NOTHING MOVES"}
+# What page and status line call the car: what it sees, and what moves. REAL SERVOS first, where nobody expects them.
+LABELS = {
+    SimulatedCar: {None: "SIMULATED", "simchip": "SIMULATED", "pca9685": "REAL SERVOS, VIRTUAL CAMERA"},
+    TubCamera: {None: "FOOTAGE", "simchip": "FOOTAGE, SERVOS SIMULATED", "pca9685": "REAL SERVOS, FOOTAGE"},
+    RealPlace: {None: "CAMERA, NOTHING MOVES", "simchip": "CAMERA, SERVOS SIMULATED", "pca9685": "CAR"},
+}
 MOST_OFF_ROADS = 10  # in a drive of a given number of laps: then it ends as a failure
 
 
@@ -81,7 +86,7 @@ def drive_simulated(
     snapshots = Snapshots(car, picture) if picture else None
     if snapshots:
         vehicle.add(snapshots, ["cam/image_array", "steering"])
-    left = _drive(vehicle, Logbook(car), model, folder)
+    left = _drive(vehicle, Logbook(car, _label(car, wires)), model, folder)
     if snapshots:
         snapshots.save()
     if laps is not None and car.off_roads >= MOST_OFF_ROADS:
@@ -111,7 +116,7 @@ def drive_footage(
     nothing = NoDrivetrain(camera.clock_ns)
     vehicle = _vehicle(model, settings, folder, wanted, camera, nothing, camera, wires=wires, realtime=realtime)
     vehicle.add(_EndsWhen(vehicle, lambda: camera.ended))
-    _tell(_drive(vehicle, Logbook(camera), model, folder))
+    _tell(_drive(vehicle, Logbook(camera, _label(camera, wires)), model, folder))
 
 
 def drive_real(
@@ -127,14 +132,18 @@ def drive_real(
     camera = PiCamera(spec, settings.camera) if chosen.kind == "pi" else UsbCamera(spec, settings.camera, chosen.device)
     for sentence in camera.granted.differs:
         print(f"the camera: {sentence}", file=sys.stderr)
-    place = RealPlace(LABELS[wires.kind if wires else None], camera.granted)
+    place = RealPlace(camera.granted)
     nothing = NoDrivetrain(camera.clock_ns)
     try:
         vehicle = _vehicle(model, settings, folder, wanted, camera, nothing, place, wires=wires, realtime=True)
     except UserError:
         camera.shutdown()
         raise
-    _tell(_drive(vehicle, Logbook(place), model, folder))
+    _tell(_drive(vehicle, Logbook(place, _label(place, wires)), model, folder))
+
+
+def _label(place: Place, wires: Wires | None) -> str:
+    return LABELS[type(place)][wires.kind if wires else None]
 
 
 def _drive(vehicle: Vehicle, logbook: Logbook, model: Model, folder: Path) -> Path | None:
@@ -195,7 +204,14 @@ def _vehicle(
         driver_mode=DriverMode(drive.throttle_multiplier),
         governor=Governor(Limits(drive.throttle_cap, drive.oldest_frame_s, drive.throttle_slew_per_s), camera.clock_ns),
         drivetrain=wired or drivetrain,
-        display=Display(place, camera, model.contract.actions, others.words, pictures=realtime and sys.stdout.isatty()),
+        display=Display(
+            _label(place, wires),
+            place,
+            camera,
+            model.contract.actions,
+            others.words,
+            pictures=realtime and sys.stdout.isatty(),
+        ),
         **others.parts,
     )
     armed = wires is None or wires.armed  # a simulated car hurts nobody
@@ -218,7 +234,7 @@ def _others(
     if wires is None and isinstance(place, TubCamera):
         return People({}, "")
     simulated = not isinstance(place, RealPlace) and (wires is None or wires.kind == "simchip")
-    return people(folder, settings, model, wanted, label=place.label, simulated=simulated, realtime=realtime)
+    return people(folder, settings, model, wanted, label=_label(place, wires), simulated=simulated, realtime=realtime)
 
 
 class _Obeys:

@@ -17,8 +17,6 @@ from sim_bridge.track_file import read_centre_line
 class SimulatedCar:
     """One car of the embedded simulator, on a track that a seed or a file names. A car off the road is put back."""
 
-    label = "SIMULATED"
-
     def __init__(self, spec: ObservationSpec, seed: int, track: Path | None = None, *, crossings: bool = False) -> None:
         """track, crossings: a CSV file, as read_centre_line takes it, which may raise TrackFileError; the seed then
         names the room and the car alone."""
@@ -84,7 +82,6 @@ class SimulatedCar:
     def figures(self) -> dict[str, object]:
         """How far and how well it has driven since the beginning, all starts together; lap times are simulated ones."""
         return {
-            "place": self.label,
             "seed": self._seed,
             "track": str(self._track) if self._track else None,
             "track_m": round(self.simulator.worlds[0].track.length_m, 2),

@@ -18,8 +18,6 @@ class TubCamera:
     Frames that cannot be read are skipped. `ended` is true once the last one was given.
     """
 
-    label = "FOOTAGE"
-
     def __init__(self, tub: Tub, spec: ObservationSpec, *, realtime: bool) -> None:
         """Raises TubError where the tub has no records, or not one frame of them can be read."""
         self._tub, self._spec = tub, spec
@@ -69,7 +67,7 @@ class TubCamera:
 
     def figures(self) -> dict[str, object]:
         """How much of the recording was shown."""
-        return {"place": self.label, "tub": str(self._tub.path), "records": len(self._tub.records)}
+        return {"tub": str(self._tub.path), "records": len(self._tub.records)}
 
 
 class NoDrivetrain:
