@@ -123,10 +123,13 @@ class SimulatedDrivetrain:
     def __init__(self, car: SimulatedCar, clock_ns: Callable[[], int]) -> None:
         self._car, self._clock_ns = car, clock_ns
 
-    def run(self, steering: float, throttle: float, *_of_the_guardian: object) -> tuple[int, str, str]:
-        """Returns when the command was given, in ns of the camera's clock; and that no guardian holds this car."""
+    def run(
+        self, steering: float, throttle: float, _t_capture_ns: int = 0, armed: bool = True, stop: bool = False
+    ) -> tuple[int, str, str, bool, bool]:
+        """Returns when the command was given, in ns of the camera's clock; that no guardian holds this car; and armed
+        and stop as they are."""
         self._car.command = (steering, throttle)
-        return self._clock_ns(), "", ""
+        return self._clock_ns(), "", "", armed, stop
 
     def shutdown(self) -> None:
         self._car.command = (0.0, 0.0)

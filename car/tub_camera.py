@@ -76,6 +76,9 @@ class NoDrivetrain:
     def __init__(self, clock_ns: Callable[[], int]) -> None:
         self._clock_ns = clock_ns
 
-    def run(self, _steering: float, _throttle: float, *_of_the_guardian: object) -> tuple[int, str, str]:
-        """Returns when the command was given, in ns of the camera's clock; and that no guardian holds this car."""
-        return self._clock_ns(), "", ""
+    def run(
+        self, _steering: float, _throttle: float, _t_capture_ns: int = 0, armed: bool = True, stop: bool = False
+    ) -> tuple[int, str, str, bool, bool]:
+        """Returns when the command was given, in ns of the camera's clock; that no guardian holds this car; and armed
+        and stop as they are."""
+        return self._clock_ns(), "", "", armed, stop
