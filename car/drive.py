@@ -14,7 +14,7 @@ from car.drivetrain import Drivetrain, open_drivetrain
 from car.governor import Governor, Limits
 from car.hardware import CameraChoice
 from car.logbook import DRIVES, Logbook
-from car.people import People, Wanted, people
+from car.people import People, PeopleOptions, people
 from car.pi_camera import PiCamera
 from car.policy import Policy
 from car.preprocessing import Preprocessing
@@ -59,7 +59,7 @@ def drive_simulated(
     model: Model,
     settings: Settings,
     folder: Path,
-    wanted: Wanted,
+    options: PeopleOptions,
     *,
     seed: int,
     laps: int | None,
@@ -79,7 +79,7 @@ def drive_simulated(
     car = SimulatedCar(model.contract.observation, seed, track, crossings=crossings)
     camera = SimulatedCamera(car, realtime=realtime)
     simulated = SimulatedDrivetrain(car, camera.clock_ns)
-    vehicle = _vehicle(model, settings, folder, wanted, camera, simulated, car, wires=wires, realtime=realtime)
+    vehicle = _vehicle(model, settings, folder, options, camera, simulated, car, wires=wires, realtime=realtime)
     if wires:
         vehicle.add(_Obeys(simulated), ["steering", "throttle", "guardian/state", "guardian/reason"])
     vehicle.add(_EndsWhen(vehicle, lambda: laps is not None and (car.laps >= laps or car.off_roads >= MOST_OFF_ROADS)))
@@ -101,7 +101,7 @@ def drive_footage(
     model: Model,
     settings: Settings,
     folder: Path,
-    wanted: Wanted,
+    options: PeopleOptions,
     tub: Path,
     *,
     realtime: bool,
@@ -114,13 +114,13 @@ def drive_footage(
     """
     camera = TubCamera(Tub(tub), model.contract.observation, realtime=realtime)
     nothing = NoDrivetrain(camera.clock_ns)
-    vehicle = _vehicle(model, settings, folder, wanted, camera, nothing, camera, wires=wires, realtime=realtime)
+    vehicle = _vehicle(model, settings, folder, options, camera, nothing, camera, wires=wires, realtime=realtime)
     vehicle.add(_EndsWhen(vehicle, lambda: camera.ended))
     _tell(_drive(vehicle, Logbook(camera, _label(camera, wires)), model, folder))
 
 
 def drive_real(
-    model: Model, settings: Settings, folder: Path, wanted: Wanted, chosen: CameraChoice, *, wires: Wires | None
+    model: Model, settings: Settings, folder: Path, options: PeopleOptions, chosen: CameraChoice, *, wires: Wires | None
 ) -> None:
     """Drive with a real camera until Ctrl-C. Nothing moves but, with wires, what hangs on them.
 
@@ -135,7 +135,7 @@ def drive_real(
     place = RealPlace(camera.granted)
     nothing = NoDrivetrain(camera.clock_ns)
     try:
-        vehicle = _vehicle(model, settings, folder, wanted, camera, nothing, place, wires=wires, realtime=True)
+        vehicle = _vehicle(model, settings, folder, options, camera, nothing, place, wires=wires, realtime=True)
     except UserError:
         camera.shutdown()
         raise
@@ -180,7 +180,7 @@ def _vehicle(
     model: Model,
     settings: Settings,
     folder: Path,
-    wanted: Wanted,
+    options: PeopleOptions,
     camera: Camera,
     drivetrain: SimulatedDrivetrain | NoDrivetrain,
     place: Place,
@@ -191,7 +191,7 @@ def _vehicle(
     """drivetrain: the one without wires. Raises UserError, and leaves nobody at the servos then."""
     wired = _wired(wires, folder, settings, camera) if wires else None
     try:
-        others = _others(model, settings, folder, wanted, place, wires=wires, realtime=realtime)
+        others = _others(model, settings, folder, options, place, wires=wires, realtime=realtime)
     except UserError:
         if wired:
             wired.shutdown()
@@ -216,7 +216,7 @@ def _vehicle(
     )
     armed = wires is None or wires.armed  # a simulated car hurts nobody
     return Vehicle(
-        table, {"user/mode": drive.mode, "user/armed": armed, "user/stop": False, "recording": wanted.record}
+        table, {"user/mode": drive.mode, "user/armed": armed, "user/stop": False, "recording": options.record}
     )
 
 
@@ -224,7 +224,7 @@ def _others(
     model: Model,
     settings: Settings,
     folder: Path,
-    wanted: Wanted,
+    options: PeopleOptions,
     place: Place,
     *,
     wires: Wires | None,
@@ -234,7 +234,7 @@ def _others(
     if wires is None and isinstance(place, TubCamera):
         return People({}, "")
     simulated = not isinstance(place, RealPlace) and (wires is None or wires.kind == "simchip")
-    return people(folder, settings, model, wanted, label=_label(place, wires), simulated=simulated, realtime=realtime)
+    return people(folder, settings, model, options, label=_label(place, wires), simulated=simulated, realtime=realtime)
 
 
 class _Obeys:

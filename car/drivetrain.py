@@ -10,7 +10,7 @@ from calibration.car_file import load_calibration, nominal
 from car.arming import Act, after
 from car.guardian.chip import SIMULATED
 from car.guardian.client import Client, Gone
-from car.guardian.keeper import Wanted, find_or_start
+from car.guardian.keeper import WantedGuardian, find_or_start
 from car.guardian.messages import Command, State
 from car.servos import load_servos, servos_of
 from car.simchip.process import start as start_chip
@@ -34,7 +34,7 @@ def open_drivetrain(
 
 def wanted_guardian(
     kind: Literal["simchip", "pca9685"], car: Path, oldest_frame_s: float, *, uncalibrated: bool = False
-) -> Wanted:
+) -> WantedGuardian:
     """The guardian for the chip of this kind; the simulated chip is switched on. Raises UserError.
 
     uncalibrated: a real car without a calibration is taken by the book, to be calibrated.
@@ -43,9 +43,9 @@ def wanted_guardian(
         calibration = load_calibration(car) or nominal()
         folder = car / "simchip"
         start_chip(folder)
-        return Wanted(folder, SIMULATED + str(folder.resolve()), servos_of(calibration), oldest_frame_s)
+        return WantedGuardian(folder, SIMULATED + str(folder.resolve()), servos_of(calibration), oldest_frame_s)
     servos = servos_of(load_calibration(car) or nominal()) if uncalibrated else load_servos(car)
-    return Wanted(car / "run", str(servos.bus), servos, oldest_frame_s)
+    return WantedGuardian(car / "run", str(servos.bus), servos, oldest_frame_s)
 
 
 class GuardianLost(UserError):
@@ -55,7 +55,7 @@ class GuardianLost(UserError):
 class Drivetrain:
     """Sends each command with the time of its frame, so that the guardian can tell how old it is, whoever is slow."""
 
-    def __init__(self, wanted: Wanted, clock_ns: Callable[[], int]) -> None:
+    def __init__(self, wanted: WantedGuardian, clock_ns: Callable[[], int]) -> None:
         """clock_ns: the clock that the camera stamps its frames with. Raises ServosTaken, UserError."""
         self._wanted, self._clock_ns = wanted, clock_ns
         self._client: Client | None
