@@ -47,6 +47,17 @@ def choose_model(car: Path, named: Path | None) -> Model:
     return load_model(named or (current if current.exists() else PRETRAINED))
 
 
+def not_for_real_rooms(model: Model) -> str | None:
+    """What to say to someone who lets this policy look through a real camera; None where it was trained for that."""
+    table = model.manifest.hyperparameters.get("table", "unknown")
+    if table == "real":
+        return None
+    return (
+        f"the policy was trained in worlds of the table `{table}`, not in `real` ones: it may not find the road in your "
+        "room. Train one for it: python manage.py train --preset real --minutes 60"
+    )
+
+
 @dataclass(frozen=True)
 class Wires:
     """A drivetrain behind the guardian, in place of the simulated one."""
@@ -132,6 +143,8 @@ def drive_real(
     camera = PiCamera(spec, settings.camera) if chosen.kind == "pi" else UsbCamera(spec, settings.camera, chosen.device)
     for sentence in camera.granted.differs:
         print(f"the camera: {sentence}", file=sys.stderr)
+    if warning := not_for_real_rooms(model):
+        print(warning, file=sys.stderr)
     place = RealPlace(camera.granted)
     nothing = NoDrivetrain(camera.clock_ns)
     try:
