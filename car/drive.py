@@ -53,8 +53,8 @@ def not_for_real_rooms(model: Model) -> str | None:
     if table == "real":
         return None
     return (
-        f"the policy was trained in worlds of the table `{table}`, not in `real` ones: it may not find the road in your "
-        "room. Train one for it: python manage.py train --preset real --minutes 60"
+        f"the policy was trained in worlds of the table `{table}`, not in `real` ones: it may not find the road in "
+        "your room. Train one for it: python manage.py train --preset real --minutes 60"
     )
 
 
