@@ -28,7 +28,7 @@ Drawn = dict[str, Any]  # the lines of the table that are drawn already, by name
 def _turning_circle(drawn: Drawn, rng: np.random.Generator) -> float:
     """0.5 m is the tightest bend people lay; nobody lays one that the own car cannot drive with a little to spare."""
     drivable_m = 1.15 * drawn["wheelbase_m"] / np.tan(np.radians(drawn["full_lock_deg"]))
-    return Small(max(0.5, drivable_m), 1.5).draw(rng)
+    return Small(max(0.5, drivable_m), 1.4, 2.5).draw(rng)
 
 
 def _road_width(drawn: Drawn, rng: np.random.Generator) -> float:
@@ -117,6 +117,11 @@ def _gain(drawn: Drawn, rng: np.random.Generator) -> float:
     return float(min(gain, 225 / min(_bed(drawn), luma(drawn["edge_colour"]))))
 
 
+def _fov(_: Drawn, rng: np.random.Generator) -> float:
+    """60 degrees: a Pi camera v2; kits come with lenses of 120 to 165, because a narrow one loses the road in bends."""
+    return Uniform(*Choice({(95.0, 165.0): 3, (60.0, 95.0): 1}).draw(rng)).draw(rng)
+
+
 def _fisheye(drawn: Drawn, rng: np.random.Generator) -> float:
     """Up to 100 degrees there are true pinholes; a 165 degree lens is a fisheye of some kind."""
     return Uniform(float(np.clip((drawn["camera_fov_deg"] - 100) / 70, 0, 0.95)), 1.0).draw(rng)
@@ -125,10 +130,12 @@ def _fisheye(drawn: Drawn, rng: np.random.Generator) -> float:
 def _pitch(drawn: Drawn, rng: np.random.Generator) -> float:
     """People tilt the camera until the road fills the picture: what they choose is where the horizon is in it.
 
-    From above the middle (cars that look far ahead) to beyond the upper edge (cars that look down on the road); 0 to 40
-    degrees. The picture is 160 x 120.
+    Mostly a little above the middle; cars that look down on the road have it beyond the upper edge. 0 to 40 degrees.
+    The picture is 160 x 120.
     """
-    horizon = Choice({(0.25, 0.48): 6, (0.0, 0.25): 3, (-0.2, 0.0): 1}).draw(rng)  # share of the height, from the top
+    horizon = Choice({(0.27, 0.47): 7, (0.08, 0.27): 2, (-0.15, 0.08): 1}).draw(
+        rng
+    )  # share of the height, from the top
     above_middle_px = (0.5 - Uniform(*horizon).draw(rng)) * 120
     k = max(1e-6, 1 - drawn["camera_fisheye"])  # the lens as in camera.py
     focal_px = 80 * k / np.tan(k * np.radians(drawn["camera_fov_deg"]) / 2)
@@ -152,17 +159,17 @@ REAL: Table = {
     # the track
     "track_shape": Choice({"corners": 5, "blocks": 4, "eight": 0.7}),  # most rooms make people lay right angles
     "track_corners": Integer(4, 10),
-    "room_m": Uniform(2.5, 8.0),  # a rug to a small hall
+    "room_m": Small(2.2, 8.0, 1.5),  # a rug to a small hall; most have little room
     "tightest_radius_m": Given(_turning_circle),
     "road_width_m": Given(_road_width),
     "road_sway": Sometimes(0.5, Uniform(0.02, 0.15)),  # measured by eye
     # the floor
     "floor": Choice(
-        {"plain": 3, "planks": 3, "tiles": 3, "carpet": 2, "concrete": 2, "asphalt": 1, "checks": 0.7, "rug": 0.7}
+        {"plain": 4, "planks": 3, "tiles": 3, "carpet": 1.5, "concrete": 1.5, "asphalt": 0.7, "checks": 0.5, "rug": 0.5}
     ),
     "ground_colour": Colour(10, 245, 0.4),  # black rubber to white lino
     "ground_blotches": Uniform(0.02, 0.35),  # worn floors, pools of lamp light
-    "ground_grain": Small(0, 9, 3.0),  # from lino to tarmac
+    "ground_grain": Small(0, 9, 4.0),  # from lino to tarmac
     "floor_piece_m": Uniform(0.07, 0.8),  # a narrow plank to a hall's tiles
     "floor_joint": Uniform(0.35, 1.35),  # dark joints, bright grout
     "floor_unlike": Small(0.0, 0.25),  # wood is mixed, tiles are nearly equal
@@ -207,7 +214,7 @@ REAL: Table = {
     "mirror": Sometimes(0.35, Small(0.05, 0.8, 1.5)),  # lacquered wood, tiles, wet vinyl
     "mirror_smear_m": Small(0.1, 2.0, 1.5),
     # the camera
-    "camera_fov_deg": Uniform(60, 165),  # a Pi camera v2 to the fisheyes of many kits
+    "camera_fov_deg": Given(_fov),
     "camera_fisheye": Given(_fisheye),
     "camera_height_m": Uniform(0.08, 0.30),  # behind a bumper to the top of a roll bar
     "camera_pitch_deg": Given(_pitch),
