@@ -89,7 +89,7 @@ def drive(
     """Drive: the policy at the wheel of the real car on a Raspberry Pi, of the simulated one elsewhere; live."""
     from car.drive import Wires, choose_model, drive_footage, drive_real, drive_simulated  # noqa: PLC0415
     from car.hardware import choose_camera, choose_drivetrain, hardware  # noqa: PLC0415
-    from car.people import Wanted  # noqa: PLC0415
+    from car.people import PeopleOptions  # noqa: PLC0415
     from settings import load_settings  # noqa: PLC0415
 
     _crossings_need_a_track(crossings, track)
@@ -104,15 +104,15 @@ def drive(
     if armed and chip == "sim":
         raise UserError("--armed is for a drivetrain behind the guardian; add --drivetrain simchip or pca9685")
     wires = None if chip == "sim" else Wires(chip, armed)
-    wanted = Wanted(page, port, record)
+    options = PeopleOptions(page, port, record)
     if chosen.kind == "tub":
-        drive_footage(choose_model(car, model), settings, car, wanted, chosen.tub, realtime=realtime, wires=wires)
+        drive_footage(choose_model(car, model), settings, car, options, chosen.tub, realtime=realtime, wires=wires)
     elif chosen.kind == "sim":
         drive_simulated(
             choose_model(car, model),
             settings,
             car,
-            wanted,
+            options,
             seed=seed,
             laps=laps,
             realtime=realtime,
@@ -122,7 +122,7 @@ def drive(
             wires=wires,
         )
     else:
-        drive_real(choose_model(car, model), settings, car, wanted, chosen, wires=wires)
+        drive_real(choose_model(car, model), settings, car, options, chosen, wires=wires)
 
 
 @app.command()
@@ -217,7 +217,7 @@ def _crossings_need_a_track(crossings: bool, track: object) -> None:
 
 @sim.command("look")
 def sim_look(
-    table: Annotated[str, typer.Option(help="Which distributions: training, evaluation or wide.")] = "training",
+    table: Annotated[str, typer.Option(help="Which distributions: training, evaluation, wide or real.")] = "training",
     seed: Annotated[int, typer.Option(min=0, help="Names the 24 scenes.")] = 1,
     tub: Annotated[Path | None, typer.Option(metavar="PATH", help="A recording to set beside them.")] = None,
     out: Annotated[Path, typer.Option(metavar="PNG", help="Where the picture goes.")] = PROJECT / "reports/look.png",

@@ -4,7 +4,7 @@ error, a missing file means the defaults. Any package may import this file."""
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -12,6 +12,8 @@ from errors import UserError
 
 PROJECT = Path(__file__).resolve().parent
 DEFAULT_CAR = PROJECT / "mycar"
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class SettingsError(UserError):
@@ -97,19 +99,24 @@ def load_settings(car: Path) -> Settings:
 
     Raises SettingsError for a file that is not TOML, an unknown key, a wrong type or a value out of range.
     """
-    path = car / "settings.toml"
+    return read_toml(car / "settings.toml", Settings, SettingsError) or Settings()
+
+
+def read_toml(path: Path, model: type[Model], refusal: type[UserError]) -> Model | None:
+    """What a file says, by its model; None where there is no file.
+
+    Raises `refusal` for a file that cannot be read, is not TOML, or does not suit the model.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        return Settings()
+        return None
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"cannot read {path}: {error}; mend or remove it") from error
-    try:
-        return Settings.model_validate(tomllib.loads(text))
+        raise refusal(f"cannot read {path}: {error}; mend or remove it") from error
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path} is not TOML: {error}; mend that line") from error
+        raise refusal(f"{path} is not TOML: {error}; mend that line") from error
     except ValidationError as error:
-        raise SettingsError(f"{path}: {explain(error, Settings)}") from error
+        raise refusal(f"{path}: {explain(error, model)}") from error
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:

@@ -1,7 +1,7 @@
 """calibration/car.toml in the car's folder: what its servo board, servo and motor controller take. Strict: an unknown
 key, a pulse out of range or ends in the wrong places are errors."""
 
-import tomllib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from errors import UserError
-from settings import explain
+from settings import explain, read_toml
 from storage.files import write_file
 
 KEPT = 5  # older calibrations, beside the current one
@@ -109,19 +109,23 @@ def nominal() -> CarCalibration:
 
 def load_calibration(car: Path) -> CarCalibration | None:
     """The calibration of the car in this folder, None where there is none. Raises CalibrationError."""
-    path = path_of(car)
+    return read_toml(path_of(car), CarCalibration, CalibrationError)
+
+
+def with_found(
+    before: CarCalibration,
+    section: Literal["steering", "throttle"],
+    found: Mapping[str, object],
+    now: datetime | None = None,
+) -> CarCalibration:
+    """The calibration with what `calibrate <section>` found there. Raises CalibrationError where it makes no sense."""
+    old = before.steering if section == "steering" else before.throttle
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise CalibrationError(f"cannot read {path}: {error}; mend or remove it") from error
-    try:
-        return CarCalibration.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise CalibrationError(f"{path} is not TOML: {error}; mend that line") from error
+        new = type(old).model_validate({**old.model_dump(), **found})
     except ValidationError as error:
-        raise CalibrationError(f"{path}: {explain(error, CarCalibration)}") from error
+        raise CalibrationError(f"{explain(error, type(old))}; nothing was saved, start again") from error
+    date = now or datetime.now(UTC).replace(microsecond=0)
+    return before.model_copy(update={section: new, "date": date, "method": f"calibrate {section}"})
 
 
 def save_calibration(car: Path, calibration: CarCalibration) -> Path:

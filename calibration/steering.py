@@ -1,12 +1,9 @@
 """Where the servo's left, centre and right are, found by a person who watches the wheels."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
-from pydantic import ValidationError
-
-from calibration.car_file import CalibrationError, CarCalibration, SteeringCalibration
+from calibration.car_file import CarCalibration, with_found
 from calibration.terminal import PulseDrivetrain, Terminal
-from settings import explain
 
 
 def calibrate_steering(
@@ -22,10 +19,4 @@ def calibrate_steering(
     drivetrain.hold(centre_us)
     right_us = terminal.find_pulse("RIGHT: the same.", centre_us, drivetrain.hold)
     drivetrain.hold(centre_us)
-    found = {"left_us": left_us, "centre_us": centre_us, "right_us": right_us}
-    try:
-        steering = SteeringCalibration.model_validate(steering.model_dump() | found)
-    except ValidationError as error:
-        raise CalibrationError(f"{explain(error, SteeringCalibration)}; nothing was saved, start again") from error
-    date = now or datetime.now(UTC).replace(microsecond=0)
-    return before.model_copy(update={"steering": steering, "date": date, "method": "calibrate steering"})
+    return with_found(before, "steering", {"left_us": left_us, "centre_us": centre_us, "right_us": right_us}, now)

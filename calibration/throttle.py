@@ -1,12 +1,9 @@
 """Which pulses the motor controller takes for neutral, forward and reverse, found by a person watching the wheels."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
-from pydantic import ValidationError
-
-from calibration.car_file import CalibrationError, CarCalibration, ThrottleCalibration
+from calibration.car_file import CalibrationError, CarCalibration, with_found
 from calibration.terminal import PulseDrivetrain, Terminal
-from settings import explain
 
 
 def calibrate_throttle(
@@ -49,9 +46,4 @@ def calibrate_throttle(
         "deadband_us": max(0.0, abs(start_us - neutral_us)),
         "reverse": how,
     }
-    try:
-        throttle = ThrottleCalibration.model_validate(throttle.model_dump() | found)
-    except ValidationError as error:
-        raise CalibrationError(f"{explain(error, ThrottleCalibration)}; nothing was saved, start again") from error
-    date = now or datetime.now(UTC).replace(microsecond=0)
-    return before.model_copy(update={"throttle": throttle, "date": date, "method": "calibrate throttle"})
+    return with_found(before, "throttle", found, now)

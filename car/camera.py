@@ -36,9 +36,8 @@ class Granted:
 class RealPlace:
     """For the display: a real camera on no known track."""
 
-    def __init__(self, label: str, granted: Granted) -> None:
-        """label: what the status line begins with."""
-        self.label, self._words = label, granted.words()
+    def __init__(self, granted: Granted) -> None:
+        self._words = granted.words()
 
     def words(self) -> str:
         """What the camera gives: nobody knows how far the car has driven."""
@@ -53,4 +52,4 @@ class RealPlace:
 
     def figures(self) -> dict[str, object]:
         """What the drive was seen with."""
-        return {"place": self.label, "camera": self._words}
+        return {"camera": self._words}

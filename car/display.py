@@ -19,8 +19,6 @@ LINE_PERIOD_S = 5.0  # between status lines where they can't overwrite each othe
 class Place(Protocol):
     """Where the car drives, as far as the display tells it."""
 
-    label: str  # in capitals where it is not a real car
-
     def words(self) -> str:
         """What the status line ends with."""
 
@@ -51,6 +49,7 @@ class Display:
 
     def __init__(
         self,
+        label: str,
         place: Place,
         camera: Camera,
         actions: ActionTable,
@@ -59,8 +58,9 @@ class Display:
         pictures: bool,
         out: TextIO = sys.stdout,
     ) -> None:
-        """words: how to take part, shown throughout. pictures: `out` is a terminal that can show them."""
-        self._place, self._camera, self._actions = place, camera, actions
+        """label: what it is that drives, in capitals. words: how to take part, shown throughout.
+        pictures: `out` is a terminal that can show them."""
+        self._label, self._place, self._camera, self._actions = label, place, camera, actions
         self._pictures, self._out = pictures, out
         self._latency_ms: deque[float] = deque(maxlen=1000)
         self._frames, self._shown = 0, 0.0
@@ -110,7 +110,7 @@ class Display:
         p50_ms, p99_ms = np.percentile(self._latency_ms or [0.0], [50, 99])
         rate_hz = self._frames / max(1e-9, time.monotonic() - self._started)
         return (
-            f"{self._place.label}  {rate_hz:.0f} frames/s  frame to command p50 {p50_ms:.1f} p99 {p99_ms:.1f} ms  "
+            f"{self._label}  {rate_hz:.0f} frames/s  frame to command p50 {p50_ms:.1f} p99 {p99_ms:.1f} ms  "
             f"late frames {self._camera.overruns}  {self._place.words()}"
         )
 

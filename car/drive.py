@@ -14,7 +14,7 @@ from car.drivetrain import Drivetrain, open_drivetrain
 from car.governor import Governor, Limits
 from car.hardware import CameraChoice
 from car.logbook import DRIVES, Logbook
-from car.people import People, Wanted, people
+from car.people import People, PeopleOptions, people
 from car.pi_camera import PiCamera
 from car.policy import Policy
 from car.preprocessing import Preprocessing
@@ -32,7 +32,12 @@ from storage.tub import Tub
 PRETRAINED = PROJECT / "models" / "pretrained"
 Camera = SimulatedCamera | TubCamera | PiCamera | UsbCamera
 Place = SimulatedCar | TubCamera | RealPlace
-LABELS = {"pca9685": "CAR", "simchip": "CAMERA, SERVOS SIMULATED", None: "CAMERA, NOTHING MOVES"}
+# What page and status line call the car: what it sees, and what moves. REAL SERVOS first, where nobody expects them.
+LABELS = {
+    SimulatedCar: {None: "SIMULATED", "simchip": "SIMULATED", "pca9685": "REAL SERVOS, VIRTUAL CAMERA"},
+    TubCamera: {None: "FOOTAGE", "simchip": "FOOTAGE, SERVOS SIMULATED", "pca9685": "REAL SERVOS, FOOTAGE"},
+    RealPlace: {None: "CAMERA, NOTHING MOVES", "simchip": "CAMERA, SERVOS SIMULATED", "pca9685": "CAR"},
+}
 MOST_OFF_ROADS = 10  # in a drive of a given number of laps: then it ends as a failure
 
 
@@ -40,6 +45,17 @@ def choose_model(car: Path, named: Path | None) -> Model:
     """The model that was named, else the car's current one, else the one that is shipped. Raises ModelError."""
     current = car / "models" / "current"
     return load_model(named or (current if current.exists() else PRETRAINED))
+
+
+def not_for_real_rooms(model: Model) -> str | None:
+    """What to say to someone who lets this policy look through a real camera; None where it was trained for that."""
+    table = model.manifest.hyperparameters.get("table", "unknown")
+    if table == "real":
+        return None
+    return (
+        f"the policy was trained in worlds of the table `{table}`, not in `real` ones: it may not find the road in "
+        "your room. Train one for it: python manage.py train --preset real --minutes 60"
+    )
 
 
 @dataclass(frozen=True)
@@ -54,7 +70,7 @@ def drive_simulated(
     model: Model,
     settings: Settings,
     folder: Path,
-    wanted: Wanted,
+    options: PeopleOptions,
     *,
     seed: int,
     laps: int | None,
@@ -74,14 +90,14 @@ def drive_simulated(
     car = SimulatedCar(model.contract.observation, seed, track, crossings=crossings)
     camera = SimulatedCamera(car, realtime=realtime)
     simulated = SimulatedDrivetrain(car, camera.clock_ns)
-    vehicle = _vehicle(model, settings, folder, wanted, camera, simulated, car, wires=wires, realtime=realtime)
+    vehicle = _vehicle(model, settings, folder, options, camera, simulated, car, wires=wires, realtime=realtime)
     if wires:
         vehicle.add(_Obeys(simulated), ["steering", "throttle", "guardian/state", "guardian/reason"])
     vehicle.add(_EndsWhen(vehicle, lambda: laps is not None and (car.laps >= laps or car.off_roads >= MOST_OFF_ROADS)))
     snapshots = Snapshots(car, picture) if picture else None
     if snapshots:
         vehicle.add(snapshots, ["cam/image_array", "steering"])
-    left = _drive(vehicle, Logbook(car), model, folder)
+    left = _drive(vehicle, Logbook(car, _label(car, wires)), model, folder)
     if snapshots:
         snapshots.save()
     if laps is not None and car.off_roads >= MOST_OFF_ROADS:
@@ -96,7 +112,7 @@ def drive_footage(
     model: Model,
     settings: Settings,
     folder: Path,
-    wanted: Wanted,
+    options: PeopleOptions,
     tub: Path,
     *,
     realtime: bool,
@@ -109,13 +125,13 @@ def drive_footage(
     """
     camera = TubCamera(Tub(tub), model.contract.observation, realtime=realtime)
     nothing = NoDrivetrain(camera.clock_ns)
-    vehicle = _vehicle(model, settings, folder, wanted, camera, nothing, camera, wires=wires, realtime=realtime)
+    vehicle = _vehicle(model, settings, folder, options, camera, nothing, camera, wires=wires, realtime=realtime)
     vehicle.add(_EndsWhen(vehicle, lambda: camera.ended))
-    _tell(_drive(vehicle, Logbook(camera), model, folder))
+    _tell(_drive(vehicle, Logbook(camera, _label(camera, wires)), model, folder))
 
 
 def drive_real(
-    model: Model, settings: Settings, folder: Path, wanted: Wanted, chosen: CameraChoice, *, wires: Wires | None
+    model: Model, settings: Settings, folder: Path, options: PeopleOptions, chosen: CameraChoice, *, wires: Wires | None
 ) -> None:
     """Drive with a real camera until Ctrl-C. Nothing moves but, with wires, what hangs on them.
 
@@ -127,14 +143,20 @@ def drive_real(
     camera = PiCamera(spec, settings.camera) if chosen.kind == "pi" else UsbCamera(spec, settings.camera, chosen.device)
     for sentence in camera.granted.differs:
         print(f"the camera: {sentence}", file=sys.stderr)
-    place = RealPlace(LABELS[wires.kind if wires else None], camera.granted)
+    if warning := not_for_real_rooms(model):
+        print(warning, file=sys.stderr)
+    place = RealPlace(camera.granted)
     nothing = NoDrivetrain(camera.clock_ns)
     try:
-        vehicle = _vehicle(model, settings, folder, wanted, camera, nothing, place, wires=wires, realtime=True)
+        vehicle = _vehicle(model, settings, folder, options, camera, nothing, place, wires=wires, realtime=True)
     except UserError:
         camera.shutdown()
         raise
-    _tell(_drive(vehicle, Logbook(place), model, folder))
+    _tell(_drive(vehicle, Logbook(place, _label(place, wires)), model, folder))
+
+
+def _label(place: Place, wires: Wires | None) -> str:
+    return LABELS[type(place)][wires.kind if wires else None]
 
 
 def _drive(vehicle: Vehicle, logbook: Logbook, model: Model, folder: Path) -> Path | None:
@@ -171,7 +193,7 @@ def _vehicle(
     model: Model,
     settings: Settings,
     folder: Path,
-    wanted: Wanted,
+    options: PeopleOptions,
     camera: Camera,
     drivetrain: SimulatedDrivetrain | NoDrivetrain,
     place: Place,
@@ -182,7 +204,7 @@ def _vehicle(
     """drivetrain: the one without wires. Raises UserError, and leaves nobody at the servos then."""
     wired = _wired(wires, folder, settings, camera) if wires else None
     try:
-        others = _others(model, settings, folder, wanted, place, wires=wires, realtime=realtime)
+        others = _others(model, settings, folder, options, place, wires=wires, realtime=realtime)
     except UserError:
         if wired:
             wired.shutdown()
@@ -195,12 +217,19 @@ def _vehicle(
         driver_mode=DriverMode(drive.throttle_multiplier),
         governor=Governor(Limits(drive.throttle_cap, drive.oldest_frame_s, drive.throttle_slew_per_s), camera.clock_ns),
         drivetrain=wired or drivetrain,
-        display=Display(place, camera, model.contract.actions, others.words, pictures=realtime and sys.stdout.isatty()),
+        display=Display(
+            _label(place, wires),
+            place,
+            camera,
+            model.contract.actions,
+            others.words,
+            pictures=realtime and sys.stdout.isatty(),
+        ),
         **others.parts,
     )
     armed = wires is None or wires.armed  # a simulated car hurts nobody
     return Vehicle(
-        table, {"user/mode": drive.mode, "user/armed": armed, "user/stop": False, "recording": wanted.record}
+        table, {"user/mode": drive.mode, "user/armed": armed, "user/stop": False, "recording": options.record}
     )
 
 
@@ -208,7 +237,7 @@ def _others(
     model: Model,
     settings: Settings,
     folder: Path,
-    wanted: Wanted,
+    options: PeopleOptions,
     place: Place,
     *,
     wires: Wires | None,
@@ -218,7 +247,7 @@ def _others(
     if wires is None and isinstance(place, TubCamera):
         return People({}, "")
     simulated = not isinstance(place, RealPlace) and (wires is None or wires.kind == "simchip")
-    return people(folder, settings, model, wanted, label=place.label, simulated=simulated, realtime=realtime)
+    return people(folder, settings, model, options, label=_label(place, wires), simulated=simulated, realtime=realtime)
 
 
 class _Obeys:

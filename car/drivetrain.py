@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from calibration.car_file import load_calibration, nominal
+from car.arming import Act, after
 from car.guardian.chip import SIMULATED
 from car.guardian.client import Client, Gone
-from car.guardian.keeper import Wanted, find_or_start
+from car.guardian.keeper import WantedGuardian, find_or_start
 from car.guardian.messages import Command, State
 from car.servos import load_servos, servos_of
 from car.simchip.process import start as start_chip
@@ -18,6 +19,7 @@ from errors import UserError
 SILENT_NS = 1_000_000_000  # without an answer: something is wrong with it, or with its bus
 HANGS_NS = 2_500_000_000  # a bus that times out answers by then
 AWAY_NS = 3_000_000_000  # a guardian that died is back within half a second, else something is wrong
+RESTARTED = "the guardian was restarted: arm again"
 
 
 def open_drivetrain(
@@ -32,7 +34,7 @@ def open_drivetrain(
 
 def wanted_guardian(
     kind: Literal["simchip", "pca9685"], car: Path, oldest_frame_s: float, *, uncalibrated: bool = False
-) -> Wanted:
+) -> WantedGuardian:
     """The guardian for the chip of this kind; the simulated chip is switched on. Raises UserError.
 
     uncalibrated: a real car without a calibration is taken by the book, to be calibrated.
@@ -41,9 +43,9 @@ def wanted_guardian(
         calibration = load_calibration(car) or nominal()
         folder = car / "simchip"
         start_chip(folder)
-        return Wanted(folder, SIMULATED + str(folder.resolve()), servos_of(calibration), oldest_frame_s)
+        return WantedGuardian(folder, SIMULATED + str(folder.resolve()), servos_of(calibration), oldest_frame_s)
     servos = servos_of(load_calibration(car) or nominal()) if uncalibrated else load_servos(car)
-    return Wanted(car / "run", str(servos.bus), servos, oldest_frame_s)
+    return WantedGuardian(car / "run", str(servos.bus), servos, oldest_frame_s)
 
 
 class GuardianLost(UserError):
@@ -53,7 +55,7 @@ class GuardianLost(UserError):
 class Drivetrain:
     """Sends each command with the time of its frame, so that the guardian can tell how old it is, whoever is slow."""
 
-    def __init__(self, wanted: Wanted, clock_ns: Callable[[], int]) -> None:
+    def __init__(self, wanted: WantedGuardian, clock_ns: Callable[[], int]) -> None:
         """clock_ns: the clock that the camera stamps its frames with. Raises ServosTaken, UserError."""
         self._wanted, self._clock_ns = wanted, clock_ns
         self._client: Client | None
@@ -61,7 +63,9 @@ class Drivetrain:
         with contextlib.suppress(OSError):  # when memory runs out, whoever thinks goes before whoever holds the wires
             Path("/proc/self/oom_score_adj").write_text("500")
         self._sequence = 0
-        self._must_let_go = False  # after a new connection: `armed` has to be seen false before it counts
+        self._live, self._live_since_ns = False, 0  # `armed` is said, and since when
+        self._held = False  # since then the guardian has armed the car
+        self._why = ""  # the car was disarmed by no person: the reason, until one arms it again
         self._gone_ns = 0
         self._asked_ns = time.monotonic_ns()  # when the oldest command was sent that has no answer yet
         self._ended = False
@@ -73,20 +77,24 @@ class Drivetrain:
 
     def run(
         self, steering: float, throttle: float, t_capture_ns: int, armed: bool | None, stop: bool | None
-    ) -> tuple[int, str, str]:
-        """Returns when the command was given, in ns of the camera's clock; the guardian's state and its reason.
+    ) -> tuple[int, str, str, bool, bool]:
+        """Returns when the command was given, in ns of the camera's clock; the guardian's state and its reason; armed
+        and stop as they are from now on: what the guardian has taken back, somebody has to give again.
 
         armed: only True arms; stop: whatever is not false stops. Raises GuardianLost.
         """
         now_ns, monotonic_ns = self._clock_ns(), time.monotonic_ns()
-        live = armed is True and not self._ended
-        self._must_let_go = self._must_let_go and live
+        armed, stop = armed is True, bool(stop)
+        live = armed and not self._ended
+        if live and not self._live:
+            self._live_since_ns, self._held, self._why = monotonic_ns, False, ""
+        self._live = live
         self._sequence += 1
         command = Command(
             steering,
             throttle,
-            live and not self._must_let_go,
-            bool(stop),
+            live,
+            stop,
             max(0, monotonic_ns - max(0, now_ns - t_capture_ns)),  # the same age by the guardian's clock
             self._sequence,
         )
@@ -94,7 +102,12 @@ class Drivetrain:
             state, reason = self._exchange(command, monotonic_ns)
         except Gone:
             state, reason = self._again(monotonic_ns)
-        return self._clock_ns(), state, reason
+        if live and self._taken_back(state):
+            armed, stop = after(Act.STOP if state == "stopped" else Act.DISARM, armed, stop)
+            self._why = "" if stop else reason
+        elif state == "safe" and not live:
+            reason = self._why or reason
+        return self._clock_ns(), state, reason, armed, stop
 
     def neutral(self) -> None:
         """At once, and nothing but neutral from now on. May be called from a signal's handler."""
@@ -123,9 +136,7 @@ class Drivetrain:
         if silent_ns > HANGS_NS and self._keeper is not None:  # else systemd's watchdog does it
             self._keeper.kill()
         if silent_ns > SILENT_NS:
-            return "silent", "the guardian does not answer"
-        if self._must_let_go and status.state is State.SAFE:
-            return "safe", "the guardian was restarted: arm again"
+            return "silent", "the guardian did not answer for a second: arm again"
         return status.state.name.lower(), status.reason
 
     def _again(self, now_ns: int) -> tuple[str, str]:
@@ -138,8 +149,17 @@ class Drivetrain:
         if now_ns - self._gone_ns > AWAY_NS:
             raise GuardianLost("the guardian died and was not restarted within 3 s")
         try:
-            self._client, self._must_let_go = Client(self._wanted.folder), True
-            self._asked_ns = now_ns
+            self._client = Client(self._wanted.folder)
         except OSError:
             return "gone", "the guardian died; a new one starts"
-        return "safe", "the guardian was restarted: arm again"
+        self._asked_ns, self._why = now_ns, RESTARTED
+        return "gone", RESTARTED
+
+    def _taken_back(self, state: str) -> bool:
+        """`armed` is said, and counts no more: a new guardian never heard of it, or the one there is has disarmed."""
+        if self._client is None or state in ("gone", "silent"):
+            return True
+        if self._client.status.t_ns < self._live_since_ns:  # said before
+            return False
+        self._held = self._held or state == "armed"
+        return state == "stopped" or (self._held and state != "armed")

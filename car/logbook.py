@@ -30,8 +30,9 @@ class Place(Protocol):
 class Logbook:
     """A part at the end of the loop: keeps a frame now and then, and counts."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, place: Place, label: str) -> None:
+        """label: as the display has it."""
+        self._place, self._label = place, label
         self._began = now()
         self._kept: deque[tuple[np.ndarray, float, Callable[[int], np.ndarray] | None]] = deque(
             maxlen=round(FILM_S / PERIOD_S)
@@ -60,6 +61,7 @@ class Logbook:
         summary = {
             "model": str(model.folder),
             "model_sha256": model.manifest.files[MODEL].sha256,
+            "place": self._label,
             **self._place.figures(),
             "frames": self._frames,
             "latency_ms": {"p50": self.latency_ms(0.5), "p99": self.latency_ms(0.99)},

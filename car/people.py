@@ -14,8 +14,8 @@ from settings import Settings
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What was typed, on top of the settings."""
+class PeopleOptions:
+    """What was typed about page and recording, on top of the settings."""
 
     page: bool = True
     port: int | None = None
@@ -31,7 +31,7 @@ class People:
 
 
 def people(
-    car: Path, settings: Settings, model: Model, wanted: Wanted, *, label: str, simulated: bool, realtime: bool
+    car: Path, settings: Settings, model: Model, options: PeopleOptions, *, label: str, simulated: bool, realtime: bool
 ) -> People:
     """label: what the page calls the car. A simulated car's page is for this machine alone; without realtime there is
     neither page nor pad, for nobody is as fast.
@@ -39,15 +39,15 @@ def people(
     Raises UserError where the page's port is taken.
     """
     terminal = Terminal()
-    recorder = Recorder(car / DRIVES, model_id(model)) if realtime or wanted.record else None
+    recorder = Recorder(car / DRIVES, model_id(model)) if realtime or options.record else None
     parts: dict[str, Part | None] = {"terminal": terminal, "recorder": recorder}
     words = [HELP] if realtime and terminal.has_keys else []
     if realtime and settings.pad.type:
         from car.pad import Pad  # noqa: PLC0415 - donkeycar's controllers bring much along
 
         parts["pad"] = Pad(settings.pad.type, settings.pad.device, settings.drive.throttle_cap, recorder)
-    if realtime and settings.page.enabled and wanted.page:
-        page = _page(settings, wanted, label, simulated=simulated)
+    if realtime and settings.page.enabled and options.page:
+        page = _page(settings, options, label, simulated=simulated)
         parts["page"] = page
         words.append(f"drive and watch: {page.link}")
     return People(parts, "\n".join(words))
@@ -58,8 +58,8 @@ def model_id(model: Model) -> str:
     return f"{model.manifest.name}@{model.manifest.files[MODEL].sha256[:12]}"
 
 
-def _page(settings: Settings, wanted: Wanted, label: str, *, simulated: bool) -> Page:
-    port = settings.page.port if wanted.port is None else wanted.port
+def _page(settings: Settings, options: PeopleOptions, label: str, *, simulated: bool) -> Page:
+    port = settings.page.port if options.port is None else options.port
 
     def page(at: int) -> Page:
         return Page(at, everyone=not simulated, label=label, throttle_cap=settings.drive.throttle_cap)
@@ -67,6 +67,6 @@ def _page(settings: Settings, wanted: Wanted, label: str, *, simulated: bool) ->
     try:
         return page(port)
     except UserError:
-        if wanted.port is not None or not simulated:
+        if options.port is not None or not simulated:
             raise
         return page(0)  # a second simulated drive on this machine; its link says where

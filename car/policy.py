@@ -21,6 +21,6 @@ class Policy:
         started = time.perf_counter()
         advantages = self._policy.advantages(observation)
         inference_ms = 1000 * (time.perf_counter() - started)
-        action = decide(advantages, self._contract.actions, self._steering)
-        self._steering, throttle = self._contract.actions.decode(action)
-        return action, self._steering, throttle, advantages, inference_ms
+        decided = decide(advantages[None], self._contract.actions, np.array([self._steering]))
+        self._steering = float(decided.steering[0])
+        return int(decided.action[0]), self._steering, float(decided.throttle[0]), advantages, inference_ms

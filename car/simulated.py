@@ -17,8 +17,6 @@ from sim_bridge.track_file import read_centre_line
 class SimulatedCar:
     """One car of the embedded simulator, on a track that a seed or a file names. A car off the road is put back."""
 
-    label = "SIMULATED"
-
     def __init__(self, spec: ObservationSpec, seed: int, track: Path | None = None, *, crossings: bool = False) -> None:
         """track, crossings: a CSV file, as read_centre_line takes it, which may raise TrackFileError; the seed then
         names the room and the car alone."""
@@ -84,7 +82,6 @@ class SimulatedCar:
     def figures(self) -> dict[str, object]:
         """How far and how well it has driven since the beginning, all starts together; lap times are simulated ones."""
         return {
-            "place": self.label,
             "seed": self._seed,
             "track": str(self._track) if self._track else None,
             "track_m": round(self.simulator.worlds[0].track.length_m, 2),
@@ -126,10 +123,13 @@ class SimulatedDrivetrain:
     def __init__(self, car: SimulatedCar, clock_ns: Callable[[], int]) -> None:
         self._car, self._clock_ns = car, clock_ns
 
-    def run(self, steering: float, throttle: float, *_of_the_guardian: object) -> tuple[int, str, str]:
-        """Returns when the command was given, in ns of the camera's clock; and that no guardian holds this car."""
+    def run(
+        self, steering: float, throttle: float, _t_capture_ns: int = 0, armed: bool = True, stop: bool = False
+    ) -> tuple[int, str, str, bool, bool]:
+        """Returns when the command was given, in ns of the camera's clock; that no guardian holds this car; and armed
+        and stop as they are."""
         self._car.command = (steering, throttle)
-        return self._clock_ns(), "", ""
+        return self._clock_ns(), "", "", armed, stop
 
     def shutdown(self) -> None:
         self._car.command = (0.0, 0.0)

@@ -18,8 +18,6 @@ class TubCamera:
     Frames that cannot be read are skipped. `ended` is true once the last one was given.
     """
 
-    label = "FOOTAGE"
-
     def __init__(self, tub: Tub, spec: ObservationSpec, *, realtime: bool) -> None:
         """Raises TubError where the tub has no records, or not one frame of them can be read."""
         self._tub, self._spec = tub, spec
@@ -69,7 +67,7 @@ class TubCamera:
 
     def figures(self) -> dict[str, object]:
         """How much of the recording was shown."""
-        return {"place": self.label, "tub": str(self._tub.path), "records": len(self._tub.records)}
+        return {"tub": str(self._tub.path), "records": len(self._tub.records)}
 
 
 class NoDrivetrain:
@@ -78,6 +76,9 @@ class NoDrivetrain:
     def __init__(self, clock_ns: Callable[[], int]) -> None:
         self._clock_ns = clock_ns
 
-    def run(self, _steering: float, _throttle: float, *_of_the_guardian: object) -> tuple[int, str, str]:
-        """Returns when the command was given, in ns of the camera's clock; and that no guardian holds this car."""
-        return self._clock_ns(), "", ""
+    def run(
+        self, _steering: float, _throttle: float, _t_capture_ns: int = 0, armed: bool = True, stop: bool = False
+    ) -> tuple[int, str, str, bool, bool]:
+        """Returns when the command was given, in ns of the camera's clock; that no guardian holds this car; and armed
+        and stop as they are."""
+        return self._clock_ns(), "", "", armed, stop

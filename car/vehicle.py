@@ -78,7 +78,7 @@ def parts_table(
         Row(governor, ("wanted/steering", "wanted/throttle", "cam/t_capture_ns", "user/armed", "user/stop"),
             ("steering", "throttle", "governor/reason")),
         Row(drivetrain, ("steering", "throttle", "cam/t_capture_ns", "user/armed", "user/stop"),
-            ("drivetrain/t_command_ns", "guardian/state", "guardian/reason")),
+            ("drivetrain/t_command_ns", "guardian/state", "guardian/reason", "user/armed", "user/stop")),
         Row(display, ("cam/image_array", "cam/t_capture_ns", "drivetrain/t_command_ns", "steering", "throttle",
                       "governor/reason", "pilot/advantages", "guardian/reason")),
         Row(recorder, ("recording", "cam/image_array", "user/steering", "user/throttle", "user/mode",

@@ -47,6 +47,8 @@ class ActionTable(_Frozen):
 
     steering: tuple[UnitInterval, ...] = (-1.0, -0.6, -0.25, 0.0, 0.25, 0.6, 1.0)  # -1 full left, +1 full right
     throttle: tuple[UnitInterval, ...] = (0.2,)  # -1 .. +1; 0.2 is also the car's cap until its owner raises it
+    decoding: Literal["argmax", "expectation"] = "argmax"  # models/decision.py says what they are
+    temperature: Annotated[float, Field(gt=0)] = 0.2  # of the expectation's softmax, in the model's own units
 
     @field_validator("steering", "throttle")
     @classmethod
@@ -87,5 +89,8 @@ class Contract(_Frozen):
     @property
     def digest(self) -> str:
         """sha256 of the contract's canonical JSON: equal contracts, equal digests, on every machine."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        fields = self.model_dump(mode="json")
+        if self.actions.decoding == "argmax":  # what it was before there was a choice: those models keep their digest
+            del fields["actions"]["decoding"], fields["actions"]["temperature"]
+        canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()

@@ -144,6 +144,6 @@ class _Pilot:
     def steer(self, frame: np.ndarray, t_capture_ns: int) -> float:
         observation = self._observer.see(frame, t_capture_ns)
         if observation is not None:
-            action = decide(self._policy.advantages(observation), self._actions, self._steering)
-            self._steering, _ = self._actions.decode(action)
+            advantages = self._policy.advantages(observation)
+            self._steering = float(decide(advantages[None], self._actions, np.array([self._steering])).steering[0])
         return self._steering

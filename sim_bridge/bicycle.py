@@ -1,11 +1,14 @@
 """How cars move: the kinematic bicycle, with a servo that lags and commands that arrive late. Many cars at once.
 
-R. Rajamani, Vehicle Dynamics and Control, section 2.2, with the rear axle as reference point: no slip at Donkey speeds.
+R. Rajamani, Vehicle Dynamics and Control, section 2.2, with the rear axle as reference point. Where a scene has slip,
+the car turns less the faster it is, by the understeer gradient of the same book's section 3.3: 1 / (1 + K v²).
 """
 
 import numpy as np
 
-from sim_bridge.distributions import Scene
+from sim_bridge.scene import Scene
+
+_JITTER = np.random.default_rng(0).uniform(size=256)  # of successive periods' latencies, as shares of the most
 
 
 class Bicycles:
@@ -15,7 +18,7 @@ class Bicycles:
         self.x_m, self.y_m, self.heading_rad = np.zeros((3, count))
         self._lagging = np.zeros((2, count))  # steering and speed: what follows its target with a lag
         self._commands = np.zeros((2, 0, count))  # steering and throttle; a row per period, the newest first
-        self._period_s = period_s
+        self.period_s = period_s
         self.wheelbase_m, self.full_lock_rad = np.ones((2, count))
         # Targets from commands, rows steering and throttle: times gain, plus offset, at most limit.
         self._gain, self._offset = np.ones((2, count)), np.zeros((2, count))
@@ -23,9 +26,22 @@ class Bicycles:
         self._late_periods = np.zeros(count, int)  # whole periods of latency; a period's first part takes the rest
         # Of the two parts of a period, (part, n): how long, and of what is missing to the target, for steering and
         # speed, (part, 2, n): the share missing at its end, and on its mean.
+        self._latency_s, self._jitter_s, self._servo_lag_s, self._motor_lag_s = np.zeros((4, count))
+        self.periods = np.zeros(count, int)  # driven since the car was put down
+        self._rate_per_s = np.full(count, np.inf)  # at most, of the steering
+        self._uneven, self._slip_s2_m2 = np.zeros((2, count))
         self._part_s = np.zeros((2, count))
         self._left, self._mean_left = np.ones((2, 2, 2, count))
         self._car = np.arange(count)
+
+    def repeat(self, copies: int) -> "Bicycles":
+        """The same cars in the same states, each `copies` times one after the other."""
+        repeated = Bicycles(0, self.period_s)
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray) and value.shape[-1] == len(self.x_m):
+                setattr(repeated, name, np.repeat(value, copies, axis=-1))
+        repeated._car = np.arange(len(repeated.x_m))
+        return repeated
 
     def place(self, car: int, scene: Scene, x_m: float, y_m: float, heading_rad: float) -> None:
         """Put one car down with the scene's properties: standing, wheels straight, no command on its way."""
@@ -33,12 +49,12 @@ class Bicycles:
         self._lagging[:, car] = 0.0
         self.wheelbase_m[car], self.full_lock_rad[car] = scene.wheelbase_m, np.radians(scene.full_lock_deg)
         self._gain[:, car], self._offset[:, car] = (1.0, scene.top_speed_m_s), (scene.steering_trim, 0.0)
-        self._late_periods[car], late_s = divmod(scene.latency_s + 1e-9, self._period_s)
-        lag_s = np.array([scene.servo_lag_s, scene.motor_lag_s])
-        for part, duration_s in enumerate((late_s, self._period_s - late_s)):
-            self._part_s[part, car] = duration_s
-            self._left[part, :, car], self._mean_left[part, :, car] = _decay(lag_s, duration_s)
-        needed = int(self._late_periods[car]) + 2
+        self._rate_per_s[car], self._uneven[car] = scene.servo_rate_per_s, scene.steering_uneven
+        self._slip_s2_m2[car], self.periods[car] = scene.slip_s2_m2, 0
+        self._latency_s[car], self._jitter_s[car] = scene.latency_s, scene.latency_jitter_s
+        self._servo_lag_s[car], self._motor_lag_s[car] = scene.servo_lag_s, scene.motor_lag_s
+        self._delay(np.array([car]), self._latency_s[[car]])
+        needed = int((scene.latency_s + scene.latency_jitter_s) / self.period_s) + 2
         if self._commands.shape[1] < needed:
             self._commands = np.pad(self._commands, ((0, 0), (0, needed - self._commands.shape[1]), (0, 0)))
         self._commands[:, :, car] = 0.0
@@ -60,6 +76,10 @@ class Bicycles:
 
     def step(self, steering: np.ndarray, throttle: np.ndarray) -> None:
         """One control period. steering, throttle: (n,), -1 .. +1, issued at its start, felt `latency_s` later."""
+        if self._jitter_s.any():
+            share = _JITTER[self.periods % len(_JITTER)]
+            self._delay(self._car, self._latency_s + share * self._jitter_s)
+        self.periods += 1
         self._commands[:, 1:] = self._commands[:, :-1]
         self._commands[0, 0], self._commands[1, 0] = steering, throttle
         np.maximum(self._commands[:, 0], -1.0, out=self._commands[:, 0])
@@ -68,22 +88,39 @@ class Bicycles:
         self._move(self._commands[:, self._late_periods + 1, self._car], 0)
         self._move(self._commands[:, self._late_periods, self._car], 1)
 
+    def _delay(self, cars: np.ndarray, latency_s: np.ndarray) -> None:
+        """Let the commands of these cars, int (k,), come so late, (k,), from now on."""
+        periods, late_s = np.divmod(latency_s + 1e-9, self.period_s)
+        self._late_periods[cars] = periods
+        lag_s = np.stack([self._servo_lag_s[cars], self._motor_lag_s[cars]])
+        for part, duration_s in enumerate((late_s, self.period_s - late_s)):
+            self._part_s[part, cars] = duration_s
+            self._left[part][:, cars], self._mean_left[part][:, cars] = _decay(lag_s, duration_s)
+
     def _move(self, command: np.ndarray, part: int) -> None:
         """Constant command: steering and speed approach it exponentially, exactly; the arc takes their means."""
         target = np.maximum(np.minimum(command * self._gain + self._offset, self._limit), -self._limit)
         missing = self._lagging - target
-        self._lagging = target + missing * self._left[part]
+        before, self._lagging = self._lagging[0], target + missing * self._left[part]
         mean_steering, mean_speed_m_s = target + missing * self._mean_left[part]
-        wheel_rad = -mean_steering * self.full_lock_rad  # + steering is right, and headings grow to the left
+        most = self._rate_per_s * self._part_s[part]
+        too_fast = np.abs(self._lagging[0] - before) > most
+        if too_fast.any():  # then it goes as far as the servo can
+            change = np.copysign(np.where(too_fast, most, 0), self._lagging[0] - before)
+            self._lagging[0] = np.where(too_fast, before + change, self._lagging[0])
+            mean_steering = np.where(too_fast, before + change / 2, mean_steering)
+        # + steering is right, and headings grow to the left
+        wheel_rad = -mean_steering * self.full_lock_rad * (1 + self._uneven * np.sign(mean_steering))
         distance_m = mean_speed_m_s * self._part_s[part]
-        turn_rad = distance_m * np.tan(wheel_rad) / self.wheelbase_m
+        turn_rad = distance_m * np.tan(wheel_rad) / self.wheelbase_m / (1 + self._slip_s2_m2 * mean_speed_m_s**2)
         along = self.heading_rad + turn_rad / 2
         self.x_m += distance_m * np.cos(along)
         self.y_m += distance_m * np.sin(along)
         self.heading_rad += turn_rad
 
 
-def _decay(lag_s: np.ndarray, duration_s: float) -> tuple[np.ndarray, np.ndarray]:
-    """A first-order lag: the share of a difference that is left after duration_s, and its mean on the way."""
+def _decay(lag_s: np.ndarray, duration_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First-order lags, (2, k): the share of a difference left after duration_s, (k,), and its mean on the way."""
     left = np.exp(-duration_s / lag_s)
-    return left, lag_s * (1 - left) / duration_s if duration_s > 0 else np.ones_like(lag_s)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return left, np.where(duration_s > 0, lag_s * (1 - left) / duration_s, 1.0)

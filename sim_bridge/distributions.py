@@ -1,125 +1,11 @@
 """What a simulated day can look like: one table of distributions for training, one for evaluation, a reason per line.
 
-A `Scene` is one draw from a table: one track, one floor, one car, one camera. What real rooms and real cars vary goes
-into TRAINING; EVALUATION is fixed, written down and never widened quietly: figures are only comparable on it.
+A `Scene` is one draw from a table. What real rooms and real cars vary goes into TRAINING and, far beyond, into REAL (in
+real.py); EVALUATION is fixed, written down and never widened quietly: figures are only comparable on it.
 """
 
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-
-
-@dataclass(frozen=True)
-class Uniform:
-    """A number, every value between low and high as likely."""
-
-    low: float
-    high: float
-
-    def draw(self, rng: np.random.Generator) -> float:
-        return float(rng.uniform(self.low, self.high))
-
-
-@dataclass(frozen=True)
-class Integer:
-    """A whole number from low to high, both included."""
-
-    low: int
-    high: int
-
-    def draw(self, rng: np.random.Generator) -> int:
-        return int(rng.integers(self.low, self.high + 1))
-
-
-@dataclass(frozen=True)
-class Colour:
-    """An RGB colour, 0 to 255: a grey of the given range of values, each channel pulled down by up to `tint` of it."""
-
-    low: float
-    high: float
-    tint: float
-
-    def draw(self, rng: np.random.Generator) -> tuple[float, float, float]:
-        value = rng.uniform(self.low, self.high)
-        red, green, blue = value * (1 - self.tint * rng.uniform(size=3))
-        return float(red), float(green), float(blue)
-
-
-@dataclass(frozen=True)
-class Always:
-    """One value, always; nothing is drawn for it, so that adding such a line leaves all other draws as they were."""
-
-    value: Any
-
-    def draw(self, _: np.random.Generator) -> Any:
-        return self.value
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of several values, each as likely as its weight says."""
-
-    weights: dict[Any, float]
-
-    def draw(self, rng: np.random.Generator) -> Any:
-        shares = np.array(list(self.weights.values()))
-        return list(self.weights)[rng.choice(len(shares), p=shares / shares.sum())]
-
-
-RGB = tuple[float, float, float]
-Distribution = Uniform | Integer | Colour | Always | Choice
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One draw. SI units; angles in degrees as an owner would measure them."""
-
-    # the track
-    track_corners: int  # of the closed centre line, before they are rounded
-    room_m: float  # across; the track grows beyond it where its bends need more
-    tightest_radius_m: float  # of the centre line
-    road_width_m: float  # from edge line to edge line
-    # its paint
-    lines: tuple[str, ...]  # which are there: left, right (edges), centre (solid), dashes
-    fill: str  # what lies under the lines: none, road (between the edges) or mat (beyond them too)
-    fill_colour: RGB
-    mat_m: float  # how far a mat reaches beyond each edge
-    edge_colour: RGB
-    centre_colour: RGB
-    line_width_m: float
-    dash_m: float  # length of a dash of the centre line
-    gap_m: float  # between dashes
-    crossings: int  # straight roads of the same paint across the driven one
-    # the floor and the room
-    ground_colour: RGB
-    ground_blotches: float  # slow unevenness of the floor and its light, as a share of its brightness
-    ground_grain: float  # grain of the floor, in grey levels (standard deviation)
-    wall_colour: RGB  # all that is not floor
-    # light
-    light: float  # exposure: multiplies every grey level
-    camera_noise: float  # in grey levels (standard deviation), new in each frame
-    # the camera
-    camera_height_m: float
-    camera_pitch_deg: float  # down from the horizontal
-    camera_roll_deg: float  # clockwise as the camera sees
-    camera_fov_deg: float  # horizontal, of the whole picture
-    camera_fisheye: float  # 0 pinhole, 1 equidistant fisheye; wide lenses are in between
-    camera_forward_m: float  # ahead of the rear axle
-    # the car
-    wheelbase_m: float
-    full_lock_deg: float  # front wheel angle at steering 1
-    steering_trim: float  # added to each steering command
-    servo_lag_s: float  # time constant of the steering
-    latency_s: float  # from the frame to the moment its command reaches the servo, inference and bus included
-    top_speed_m_s: float  # at throttle 1
-    motor_lag_s: float  # time constant of the speed
-    # where it starts
-    start_offset: float  # from the centre line, as a share of half the road's width; + is left
-    start_heading_deg: float  # from the road's direction; + is left
-
-
-Table = dict[str, Distribution]
+from sim_bridge.real import REAL
+from sim_bridge.scene import Always, Choice, Colour, Integer, Table, Uniform
 
 EVALUATION: Table = {
     "track_corners": Integer(4, 10),  # from a rounded square to a track with hairpins and chicanes
@@ -135,7 +21,7 @@ EVALUATION: Table = {
     "line_width_m": Uniform(0.02, 0.05),  # 19 mm masking tape to 48 mm duct tape
     "dash_m": Uniform(0.12, 0.4),  # dashes as people lay them
     "gap_m": Uniform(0.12, 0.4),
-    "crossings": Always(0),  # drawn tracks never cross themselves
+    "roads_across": Always(0),  # drawn tracks never cross themselves
     "ground_colour": Colour(25, 105, 0.3),  # asphalt, carpet, dark wood: always darker than the lines
     "ground_blotches": Uniform(0.05, 0.3),  # worn floors, pools of lamp light
     "ground_grain": Uniform(0, 6),  # from lino to concrete
@@ -157,6 +43,63 @@ EVALUATION: Table = {
     "motor_lag_s": Uniform(0.2, 0.4),  # an RC motor on a light car
     "start_offset": Uniform(-0.4, 0.4),  # placed by hand
     "start_heading_deg": Uniform(-15, 15),
+    # What only `real` has. Nothing is drawn for these lines, so a seed names the scene it always named.
+    "servo_rate_per_s": Always(float("inf")),
+    "steering_uneven": Always(0.0),
+    "latency_jitter_s": Always(0.0),
+    "slip_s2_m2": Always(0.0),
+    "dropped": Always(0.0),
+    "track_shape": Always("corners"),
+    "line_double_m": Always(0.0),
+    "line_wobble_m": Always(0.0),
+    "road_sway": Always(0.0),
+    "tape_piece_m": Always(0.0),
+    "line_missing": Always(0.0),
+    "line_worn": Always(0.0),
+    "zebras": Always(0),
+    "stop_lines": Always(0),
+    "stray_lines": Always(0),
+    "stray_shapes": Always(0),
+    "floor": Always("plain"),
+    "floor_piece_m": Always(0.0),
+    "floor_joint": Always(1.0),
+    "floor_unlike": Always(0.0),
+    "floor_colour2": Always((0.0, 0.0, 0.0)),
+    "walls": Always(False),
+    "wall_gap_m": Always(0.0),
+    "clutter": Always(0.0),
+    "things": Always(0),
+    "mirror": Always(0.0),
+    "mirror_smear_m": Always(0.0),
+    "lamps": Always(0),
+    "lamp_height_m": Always(0.0),
+    "gloss": Always(0.0),
+    "gloss_smear": Always(1.0),
+    "shadows": Always(0),
+    "shadow_depth": Always(0.0),
+    "sun_patches": Always(0),
+    "sun": Always(0.0),
+    "cast": Always((1.0, 1.0, 1.0)),
+    "camera_left_m": Always(0.0),
+    "camera_yaw_deg": Always(0.0),
+    "camera_area": Always(False),
+    "gain": Always(1.0),
+    "gamma": Always(1.0),
+    "contrast": Always(0.0),
+    "haze": Always(0.0),
+    "vignette": Always(0.0),
+    "lens_blur_px": Always(0.0),
+    "sharpening": Always(0.0),
+    "exposure_s": Always(0.0),
+    "body": Always("none"),
+    "body_share": Always(0.0),
+    "body_colour": Always((0.0, 0.0, 0.0)),
+    "exposure_adapts": Always(0.0),
+    "drift": Always(0.0),
+    "drift_period_s": Always(1.0),
+    "resolution": Always(1.0),
+    "jpeg_quality": Always(0),
+    "noise_rows": Always(0.0),
 }
 
 # Training covers every range of EVALUATION and a little more on each side, so that no evaluated car is an edge case.
@@ -165,7 +108,7 @@ TRAINING: Table = EVALUATION | {
     "tightest_radius_m": Uniform(0.65, 1.3),
     # DonkeySim's circuit_launch and people's figures of eight cross themselves, drawn tracks never do: that the road
     # goes straight on there is learnt from any road painted across it
-    "crossings": Choice({0: 9, 1: 1}),
+    "roads_across": Choice({0: 9, 1: 1}),
     "light": Uniform(0.6, 1.25),
     "camera_height_m": Uniform(0.11, 0.22),
     "camera_pitch_deg": Uniform(10, 26),
@@ -199,9 +142,4 @@ WIDE: Table = TRAINING | {
     "camera_fisheye": Uniform(0, 1),
 }
 
-TABLES: dict[str, Table] = {"training": TRAINING, "evaluation": EVALUATION, "wide": WIDE}
-
-
-def draw_scene(table: Table, rng: np.random.Generator) -> Scene:
-    """One scene: every line of the table drawn once, in the table's order, so that a seed names a scene."""
-    return Scene(**{name: distribution.draw(rng) for name, distribution in table.items()})
+TABLES: dict[str, Table] = {"training": TRAINING, "evaluation": EVALUATION, "wide": WIDE, "real": REAL}

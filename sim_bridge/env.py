@@ -14,9 +14,11 @@ from gymnasium.vector.utils import batch_space
 
 from models.contract import Contract
 from models.observation import shrink
-from sim_bridge.distributions import TABLES, Table
+from sim_bridge.distributions import TABLES
+from sim_bridge.motion import State
 from sim_bridge.reward import REWARDS
-from sim_bridge.simulator import Simulator, State
+from sim_bridge.scene import Table
+from sim_bridge.simulator import Simulator
 
 MAX_STEPS = 600  # 30 s at 20 Hz
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sim_bridge.simulator import State
+from sim_bridge.motion import State
 
 SIGMA = 0.25  # of the Gaussian, as a share of half the road: half-way to the edge it pays an eighth
 LAPLACE = 0.35  # the same for the peak: half-way to the edge it pays a quarter

@@ -8,6 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
+from sim_bridge.scene import Scene
+
 POINT_SPACING_M = 0.05  # chords this short leave a 0.7 m bend by less than half a millimetre
 CLEARANCE_M = 0.25  # floor between two stretches of road that pass each other
 
@@ -61,10 +63,13 @@ class Track:
         """The same track with that point as its first: where cars start and laps are counted."""
         return Track(np.roll(self.points, -index, axis=0), self.width_m)
 
-    def offset(self, left_m: float) -> np.ndarray:
-        """The line that runs left_m to the left of the centre (negative: to the right), float64 (n, 2)."""
+    def offset(self, left_m: float | np.ndarray) -> np.ndarray:
+        """The line that runs left_m to the left of the centre (negative: to the right), float64 (n, 2).
+
+        left_m: one distance, or one for each point, (n,).
+        """
         tangent_x, tangent_y = self.tangents.T
-        return self.points + left_m * np.stack([-tangent_y, tangent_x], axis=1)
+        return self.points + np.asarray(left_m)[..., None] * np.stack([-tangent_y, tangent_x], axis=1)
 
 
 def resample(points: np.ndarray, count: int) -> np.ndarray:
@@ -131,3 +136,50 @@ def random_track(
     if rng.uniform() < 0.5:
         points = points[::-1]
     return Track(resample(points, round(length_m / POINT_SPACING_M)), width_m)
+
+
+def draw_track(rng: np.random.Generator, scene: Scene) -> Track:
+    """A track of the scene's shape."""
+    if scene.track_shape == "corners":
+        return random_track(rng, scene.track_corners, scene.room_m, scene.tightest_radius_m, scene.road_width_m)
+    shape = {"blocks": _blocks, "eight": _eight}[scene.track_shape]
+    points = shape(rng, scene)
+    turn = rng.choice([0.0, rng.uniform(0, 2 * np.pi)], p=[0.7, 0.3])  # most lie along the room's walls
+    points = points @ np.array(((np.cos(turn), np.sin(turn)), (-np.sin(turn), np.cos(turn))))
+    length_m = float(np.linalg.norm(np.roll(points, -1, 0) - points, axis=1).sum())
+    return Track(resample(points[:: rng.choice([-1, 1])], round(length_m / POINT_SPACING_M)), scene.road_width_m)
+
+
+def _blocks(rng: np.random.Generator, scene: Scene) -> np.ndarray:
+    """Right angles and long straights: ovals, and rings with a side or a corner dented, as they fit into a room."""
+    least_m = 2 * scene.tightest_radius_m
+    while True:
+        long_m = max(scene.room_m * rng.uniform(0.5, 1.0), 1.05 * least_m)
+        wide_m = max(long_m * rng.uniform(0.3, 1.0), 1.02 * least_m)
+        polygon = np.array(((0, 0), (long_m, 0), (long_m, wide_m), (0, wide_m)))
+        dent_m = rng.uniform(least_m, max(least_m, wide_m - scene.road_width_m - CLEARANCE_M))
+        kind = rng.choice(["oval", "corner", "side"], p=[0.5, 0.25, 0.25])
+        if kind == "corner" and long_m > 2 * least_m and wide_m > 2 * least_m:
+            at_m = rng.uniform(least_m, long_m - least_m)
+            dent = ((long_m, wide_m - dent_m), (at_m, wide_m - dent_m), (at_m, wide_m))
+            polygon = np.array(((0, 0), (long_m, 0), *dent, (0, wide_m)))
+        elif kind == "side" and long_m > 3 * least_m and wide_m > 2 * least_m:
+            at_m = rng.uniform(least_m, long_m - 2 * least_m)
+            to_m = rng.uniform(at_m + least_m, long_m - least_m)
+            dent = ((to_m, wide_m), (to_m, wide_m - dent_m), (at_m, wide_m - dent_m), (at_m, wide_m))
+            polygon = np.array(((0, 0), (long_m, 0), (long_m, wide_m), *dent, (0, wide_m)))
+        sides_m = np.linalg.norm(np.roll(polygon, -1, 0) - polygon, axis=1)
+        largest_m = np.minimum(sides_m, np.roll(sides_m, 1)).min() / 2
+        radius_m = scene.tightest_radius_m + max(0.0, largest_m - scene.tightest_radius_m) * rng.uniform() ** 2
+        points = _round_corners(polygon, np.full(len(polygon), radius_m))
+        fits = largest_m >= scene.tightest_radius_m
+        if fits and _keeps_clear(points, sides_m.sum(), scene.road_width_m + CLEARANCE_M):
+            return points
+
+
+def _eight(rng: np.random.Generator, scene: Scene) -> np.ndarray:
+    """Two loops that cross in the middle: (sin t, sin 2t), as broad as its tightest bend allows."""
+    along = np.linspace(0, 2 * np.pi, 2000, endpoint=False)
+    points = np.stack([rng.uniform(1.2, 2.2) * np.sin(along), np.sin(2 * along)], axis=1)
+    tightest_m = 1 / np.abs(Track(points, 0.0).curvature_per_m).max()
+    return points * scene.tightest_radius_m / tightest_m * rng.uniform(1.0, 1.5)

@@ -42,11 +42,12 @@ def driven_tub(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.storage.test_tub import line, write_tub
     from trainer.evaluation import teacher
 
-    car, choose, actions = SimulatedCar(Contract().observation, seed=1), teacher(Contract()), Contract().actions
+    car, choose = SimulatedCar(Contract().observation, seed=1), teacher(Contract())
     frames, angles = [], []
     for _ in range(200):
         frames.append(car.advance())
-        car.command = actions.decode(choose(None, np.array([0]), car.simulator)[0])
+        decided = choose(None, np.array([0]), car.simulator)
+        car.command = float(decided.steering[0]), float(decided.throttle[0])
         angles.append(car.command[0])
     folder = tmp_path_factory.mktemp("footage") / "driven"
     write_tub(folder, [line(index, **{"user/angle": angle}) for index, angle in enumerate(angles)], images=False)

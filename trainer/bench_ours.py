@@ -9,8 +9,9 @@ import numpy as np
 
 from models.contract import Contract
 from sim_bridge.contestant import begin, hand_over, serve
-from trainer.ddqn import Learner, Progress, train
+from trainer.ddqn import DoubleDQN, train
 from trainer.hyperparameters import Hyperparameters
+from trainer.progress import Progress
 from trainer.replay import Replay
 
 STEPS = 300  # in memory, of each car: enough that samples come from all over it
@@ -19,7 +20,7 @@ STEPS = 300  # in memory, of each car: enough that samples come from all over it
 def prepare_updates(options: dict[str, Any]) -> Callable[[], dict[str, float]]:
     """options: updates (in a round). A round is measured twice: batches at hand, and drawn from the memory."""
     contract, settings = Contract(), Hyperparameters(replay=20_000)
-    learner, rng = Learner(contract, settings), np.random.default_rng(0)
+    learner, rng = DoubleDQN(contract, settings), np.random.default_rng(0)
     cars, size = settings.envs, contract.observation.size
     replay = Replay(settings.replay, cars, contract.observation.shape, seed=0)
     for _ in range(STEPS):

@@ -15,8 +15,9 @@ import numpy as np
 
 from errors import UserError
 from storage.files import write_file
-from trainer.ddqn import Learner, Progress
 from trainer.evaluation import Summary
+from trainer.learner import Learner
+from trainer.progress import Progress
 
 BEST, CHECKPOINT = "weights.npz", "checkpoint.npz"
 _COUNTERS = ("elapsed_s", "frames", "updates", "recent")

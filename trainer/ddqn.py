@@ -6,8 +6,7 @@ Sutton & Barto, section 7.1, for n-step returns. What keeps it fast on two cores
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
@@ -16,41 +15,25 @@ import tensorflow as tf
 from models.contract import Contract
 from sim_bridge import make_vector_env
 from sim_bridge.distributions import TABLES
-from trainer.evaluation import Summary, drive_tracks, summarise
 from trainer.hyperparameters import Hyperparameters
+from trainer.learner import Learner, as_input
 from trainer.network import PatchConv2D, q_network
+from trainer.progress import Progress, merit, validate
 from trainer.replay import Batch, Replay
 
-VALIDATION_SEED = 1  # the tracks that choose the checkpoint; `evaluate` uses others
 
-
-class Learner:
-    """The two networks and the compiled update."""
+class DoubleDQN(Learner):
+    """The online network, the target network that follows it, and the compiled update."""
 
     def __init__(self, contract: Contract, settings: Hyperparameters) -> None:
-        keras.utils.set_random_seed(settings.seed)
-        self.contract, self.settings = contract, settings
-        self.online, self.target = q_network(contract, PatchConv2D), q_network(contract, PatchConv2D)
+        super().__init__(contract, settings)
+        self.target = q_network(contract, settings.network, PatchConv2D)
         self.target.set_weights(self.online.get_weights())
-        self._optimizer = keras.optimizers.Adam(settings.learning_rate, epsilon=1.5e-4)
         self._optimizer.build(self.online.trainable_variables)
-        self._mirrored_action = np.array([contract.actions.mirrored(a) for a in range(len(contract.actions))])
-        self._rng = np.random.default_rng(settings.seed)
 
-    def state(self) -> dict[str, np.ndarray]:
-        """All that learning changes: both networks and the optimiser's moments, by name."""
-        parts = {"online": self.online, "target": self.target, "optimizer": self._optimizer}
-        return {
-            f"{name}.{index}": variable.numpy()
-            for name, part in parts.items()
-            for index, variable in enumerate(part.variables)
-        }
-
-    def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Go on from such a state. Raises KeyError or ValueError where it is of another network."""
-        for name, part in {"online": self.online, "target": self.target, "optimizer": self._optimizer}.items():
-            for index, variable in enumerate(part.variables):
-                variable.assign(state[f"{name}.{index}"])
+    @property
+    def _parts(self) -> Mapping[str, keras.Model | keras.optimizers.Optimizer]:
+        return {**super()._parts, "target": self.target}
 
     def learn(self, batch: Batch, learning_rate: float) -> tuple[float, float]:
         """One update. Returns the Huber loss and the mean of the Q values learnt."""
@@ -66,18 +49,9 @@ class Learner:
         )
         return float(loss), float(value)
 
-    def greedy(self, observation: np.ndarray) -> np.ndarray:
-        """uint8 (B, size, size, stack) -> the best action for each, int64 (B,)."""
-        return self._greedy(observation).numpy()
-
-    @tf.function(jit_compile=True)
-    def _greedy(self, observation: tf.Tensor) -> tf.Tensor:
-        _, advantage = self.online(_as_input(observation), training=False)
-        return tf.argmax(advantage, axis=1)
-
     @tf.function(jit_compile=True)
     def _update(self, observation, action, reward, discount, next_observation, learning_rate):
-        observation, next_observation = _as_input(observation), _as_input(next_observation)
+        observation, next_observation = as_input(observation), as_input(next_observation)
 
         # Double: the online network chooses the next action, the target network says what it is worth. Where the
         # episode terminated the discount is 0; where it was only cut, the value of going on counts.
@@ -102,33 +76,9 @@ class Learner:
         return loss, tf.reduce_mean(q)
 
 
-def _as_input(observation: tf.Tensor) -> tf.Tensor:
-    return tf.cast(observation, tf.float32) * (1 / 255)
-
-
 def _q(outputs: list[tf.Tensor]) -> tf.Tensor:
     value, advantage = outputs
     return value + advantage
-
-
-@dataclass
-class Progress:
-    """Where a training stands; handed to `report` about once a second and at each evaluation."""
-
-    elapsed_s: float = 0.0  # of all sittings
-    share: float = 0.0  # of this sitting that is done
-    resumed_s: float | None = None  # elapsed_s when this sitting began; None in the first one
-    frames: int = 0
-    updates: int = 0
-    epsilon: float = 1.0
-    loss: float = 0.0
-    q: float = 0.0
-    episode_return: float = 0.0  # mean of the last hundred finished episodes
-    episode_steps: float = 0.0
-    actions: np.ndarray | None = None  # how often each was taken since the last report, int (actions,)
-    evaluation: Summary | None = None  # of this very moment, else None
-    best: Summary | None = None  # evaluation so far
-    recent: list[tuple[float, int]] = field(default_factory=list, repr=False)
 
 
 def train(
@@ -140,14 +90,14 @@ def train(
     evaluated: Callable[[Learner, Progress], None],
     stop: Callable[[], bool],
     resume: Callable[[Learner], Progress] = lambda learner: Progress(),
-) -> tuple[Learner, Replay]:
+) -> tuple[DoubleDQN, Replay]:
     """Train until the budget (seconds or frames, whichever is given and ends first) is used or stop() says so.
 
     evaluated is called after each evaluation; where it is the best, progress.best is progress.evaluation. The end is
     evaluated too, so it is called at least once, unless stop() came before anything was learnt. resume brings a new
     learner to where a training ended, and says where that was: the memory fills anew, in worlds not seen before.
     """
-    learner = Learner(contract, settings)
+    learner = DoubleDQN(contract, settings)
     progress = resume(learner)
     env = make_vector_env(settings.envs, contract=contract, table=TABLES[settings.table], reward=settings.reward)
     replay = Replay(settings.replay, settings.envs, contract.observation.shape, settings.seed)
@@ -165,7 +115,7 @@ def train(
         progress.epsilon = settings.epsilon_end + (epsilon_start - settings.epsilon_end) * max(
             0.0, 1 - progress.share / settings.epsilon_share
         )
-        action = learner.greedy(observation)
+        action = learner.advantages(observation).argmax(axis=1)
         random = rng.uniform(size=settings.envs) < progress.epsilon
         action[random] = rng.integers(0, len(contract.actions), int(random.sum()))
         next_observation, reward, terminated, truncated, _ = env.step(action)
@@ -201,7 +151,7 @@ def train(
             progress.episode_return, progress.episode_steps = np.mean(progress.recent, axis=0).tolist()
         if learnt and (ended or now - measured > settings.evaluate_every_s):
             progress.evaluation = validate(learner, settings.evaluate_cars, paths=ended)
-            if progress.best is None or _merit(progress.evaluation) > _merit(progress.best):
+            if progress.best is None or merit(progress.evaluation) > merit(progress.best):
                 progress.best = progress.evaluation
             evaluated(learner, progress)
             measured = time.monotonic()
@@ -211,19 +161,3 @@ def train(
             progress.actions[:] = 0
         progress.evaluation = None
     return learner, replay
-
-
-def validate(learner: Learner, tracks: int, *, paths: bool = False) -> Summary:
-    """Greedy, one lap each, on tracks that are neither trained on nor used by `evaluate`."""
-
-    def choose(observations: np.ndarray, cars: np.ndarray, _: object) -> np.ndarray:
-        padded = np.zeros((tracks, *learner.contract.observation.shape), np.uint8)  # one shape: compiled once
-        padded[cars] = observations
-        return learner.greedy(padded)[cars]
-
-    return summarise(drive_tracks(choose, learner.contract, tracks, laps=1, seed=VALIDATION_SEED, paths=paths))
-
-
-def _merit(evaluation: Summary) -> tuple[int, float]:
-    """More tracks finished; among equals, nearer to the centre."""
-    return evaluation.finished, -evaluation.mean_offset_m

@@ -11,16 +11,18 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 
 from models.contract import Contract
+from models.decision import Decisions, decide
 from models.observation import FrameStack, shrink
-from sim_bridge.distributions import EVALUATION, Table
+from sim_bridge.distributions import EVALUATION
 from sim_bridge.pursuit import pure_pursuit
+from sim_bridge.scene import Table
 from sim_bridge.simulator import Simulator
 from sim_bridge.track import CentreLine, Track
 
 SLOWEST_M_S = 0.5  # a car slower than this on average is given up
 
-# What chooses: (observations uint8 (k, size, size, stack), the k cars' numbers, the simulator) -> actions int (k,)
-Chooser = Callable[[np.ndarray, np.ndarray, Simulator], np.ndarray]
+# What chooses: (observations uint8 (k, size, size, stack), the k cars' numbers, the simulator) -> decisions for the k
+Chooser = Callable[[np.ndarray, np.ndarray, Simulator], Decisions]
 
 
 @dataclass(frozen=True)
@@ -104,20 +106,20 @@ def drive_tracks(
     simulator = Simulator(
         tracks, table, (EVALUATION_WORLDS, seed), spec, first_car=first_track, centre_lines=centre_lines
     )
-    commands = np.array([contract.actions.decode(action) for action in range(len(contract.actions))])
     stacks = [FrameStack(spec) for _ in range(tracks)]
     length_m = np.array([world.track.length_m for world in simulator.worlds])
     most_steps = np.ceil(laps * length_m / SLOWEST_M_S / period_s).astype(int)
     active = np.ones(tracks, bool)
     finished, off_road = np.zeros((2, tracks), bool)
     steps, offset_sum_m, worst_m, driven_m = np.zeros((4, tracks))
-    actions = np.zeros(tracks, int)
+    steering, throttle = np.zeros((2, tracks))
     places = []  # of all cars after each step, where paths are asked for: x and y of the centre, offset
     while active.any():
         cars = np.flatnonzero(active)
         observations = np.stack([stacks[car].push(shrink(simulator.road(car), spec)) for car in cars])
-        actions[cars] = choose(observations, cars, simulator)
-        state = simulator.step(*commands[actions].T)
+        decided = choose(observations, cars, simulator)
+        steering[cars], throttle[cars] = decided.steering, decided.throttle
+        state = simulator.step(steering, throttle)
         if paths:
             places.append(np.column_stack([simulator.centre_m(), state.offset_m]))
         steps[cars] += 1
@@ -148,11 +150,25 @@ EVALUATION_WORLDS = 0xE7A1  # sets these worlds apart from all that training dra
 
 
 def teacher(contract: Contract) -> Chooser:
-    """The track-seeing pure pursuit driver, held to the contract's actions: what the cars themselves allow."""
-    commands = np.array([contract.actions.decode(action) for action in range(len(contract.actions))])
+    """The track-seeing pure pursuit driver, at the contract's highest throttle and held to its actions where a policy
+    is: what the cars themselves allow."""
+    table = contract.actions
+    commands = np.array([table.decode(action) for action in range(len(table))])
+    fastest = np.flatnonzero(commands[:, 1] == table.throttle[-1])
 
-    def choose(_: np.ndarray, cars: np.ndarray, simulator: Simulator) -> np.ndarray:
+    def choose(_: np.ndarray, cars: np.ndarray, simulator: Simulator) -> Decisions:
         steering = pure_pursuit(simulator)[cars]
-        return np.abs(steering[:, None] - commands[:, 0]).argmin(axis=1)
+        action = fastest[np.abs(steering[:, None] - commands[fastest, 0]).argmin(axis=1)]
+        throttle = commands[action, 1]
+        return Decisions(action, steering if table.decoding == "expectation" else commands[action, 0], throttle)
+
+    return choose
+
+
+def greedy(advantages: Callable[[np.ndarray, np.ndarray], np.ndarray], contract: Contract) -> Chooser:
+    """Chooses as the car does. advantages: (observations, the cars' numbers) -> float32 (k, actions)."""
+
+    def choose(observations: np.ndarray, cars: np.ndarray, simulator: Simulator) -> Decisions:
+        return decide(advantages(observations, cars), contract.actions, simulator.bicycles.commanded_steering[cars])
 
     return choose

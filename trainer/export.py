@@ -18,8 +18,9 @@ def advantage_network(q_network: keras.Model, contract: Contract) -> keras.Model
     """
     observation = keras.Input(batch_size=1, shape=contract.observation.shape, name="observation")
     features = observation
-    for name in ("conv1", "conv2"):
-        layer = q_network.get_layer(name)
+    for layer in q_network.layers:
+        if not isinstance(layer, keras.layers.Conv2D):
+            continue
         convolution = keras.layers.Conv2D.from_config(layer.get_config())  # TFLite's own, however it was learnt
         features = convolution(features)
         convolution.set_weights(layer.get_weights())

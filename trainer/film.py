@@ -28,8 +28,8 @@ def film(choose: Chooser, contract: Contract, seed: int, centre_lines: Sequence[
     pictures = []
     for step in range(FRAMES * EVERY):
         frame = simulator.frame(0)
-        (action,) = choose(stack.push(grey_view(frame, spec))[None], np.array([0]), simulator)
-        steering, throttle = contract.actions.decode(action)
+        decided = choose(stack.push(grey_view(frame, spec))[None], np.array([0]), simulator)
+        steering, throttle = decided.steering[0], decided.throttle[0]
         if step % EVERY == 0:
             above = track_from_above(simulator.worlds[0].track, simulator.centre_m()[0], spec.frame_height)
             pictures.append(film_picture(frame, steering, above))

@@ -14,9 +14,18 @@ class Hyperparameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: Annotated[int, Field(ge=0, description="of worlds, weights and exploration")] = 0
+    values: Annotated[
+        Literal["bootstrapped", "rolled_out"],
+        Field(description="what Q learns from: bootstrapped (double DQN), or rolled_out by the simulator"),
+    ] = "bootstrapped"
+    network: Annotated[Literal["small", "large"], Field(description="a name from trainer/network.py")] = "small"
+    decoding: Annotated[
+        Literal["argmax", "expectation"], Field(description="from advantages to a command: see models/decision.py")
+    ] = "argmax"
     envs: Annotated[int, Field(ge=1, le=256, description="cars that gather experience in lock-step")] = 16
     table: Annotated[
-        Literal["training", "wide"], Field(description="worlds to train in: a name from sim_bridge/distributions.py")
+        Literal["training", "wide", "real"],
+        Field(description="worlds to train in: a name from sim_bridge/distributions.py"),
     ] = "training"
     reward: Annotated[
         Literal["laplace", "gaussian", "gaussian_progress"], Field(description="a name from sim_bridge/reward.py")
@@ -34,6 +43,9 @@ class Hyperparameters(BaseModel):
     gap: Annotated[
         float, Field(ge=0, lt=1, description="advantage learning: action gaps grow by 1 / (1 - gap); 0 is plain DDQN")
     ] = 0.7
+    facts: Annotated[
+        float, Field(ge=0, description="weight of what the simulator knows beside rolled-out values, as goals to learn")
+    ] = 0.3
     target_tau: Annotated[
         float, Field(gt=0, le=1, description="share of the weights the target net takes per update")
     ] = 0.005

@@ -18,13 +18,34 @@ STEEP = 0.7  # share of int8's steps for the four fifths of all frames whose bes
 MOST_PATCHES = 30_000  # of a convolution's inputs that its rounding looks at
 
 
-def int8_network(network: keras.Model, frames: np.ndarray) -> keras.Model:
+def int8_network(network: keras.Model, frames: np.ndarray, *, companded: bool) -> keras.Model:
     """The advantage network made ready for int8, judged on frames, uint8 (n, size, size, stack).
 
-    All that counts is which advantage is the largest, so its outputs are the advantages seen through a curve that rises
-    all the way from the smallest best one to the largest, steeply where most of the best lie and slowly where the car
-    is far off and one steering is much better than the others. int8's 255 steps go where decisions fall, as in the
-    telephone's companding (ITU-T G.711): `fold` cuts each advantage into the two pieces, `advantage` adds them up.
+    companded: only the order of the best outputs has to stay, and is kept better; else the outputs stay what they are.
+    """
+    if companded:
+        made = compand(network, frames)
+    else:
+        made = keras.models.clone_model(network)
+        made.set_weights(network.get_weights())
+    equalise(made, frames)
+    for layer in _convolutions(made):  # in order: each for the inputs that the rounded ones before it make
+        if companded and layer.name == "advantage":
+            break  # it adds two pieces up: there is nothing to round
+        kernel, bias = layer.get_weights()
+        patches = _patches(layer, _inputs(layer, made, frames))
+        rounded = round_with_feedback(kernel.reshape(-1, kernel.shape[-1]), patches)
+        layer.set_weights([rounded.reshape(kernel.shape), bias])
+    return made
+
+
+def compand(network: keras.Model, frames: np.ndarray) -> keras.Model:
+    """The advantage network with its outputs seen through a curve.
+
+    Where all that counts is which advantage is the largest, the curve may rise steeply where most of the best lie and
+    slowly where the car is far off and one steering is much better than the others: from the smallest best one to the
+    largest. int8's 255 steps go where decisions fall, as in the telephone's companding (ITU-T G.711): `fold` cuts each
+    advantage into the two pieces, `advantage` adds them up.
     """
     layer = network.get_layer("advantage")
     actions, (kernel, bias) = layer.filters, layer.get_weights()
@@ -41,12 +62,6 @@ def int8_network(network: keras.Model, frames: np.ndarray) -> keras.Model:
     fold.set_weights([scale * np.tile(kernel, 2), scale * (np.tile(bias, 2) - start)])
     add = np.concatenate([STEEP * np.eye(actions), (1 - STEEP) * np.eye(actions)])
     last.set_weights([add[None, None], np.zeros(actions)])
-    equalise(made, frames)
-    for layer in _convolutions(made)[:-1]:  # in order: each for the inputs that the rounded ones before it make
-        kernel, bias = layer.get_weights()
-        patches = _patches(layer, _inputs(layer, made, frames))
-        rounded = round_with_feedback(kernel.reshape(-1, kernel.shape[-1]), patches)
-        layer.set_weights([rounded.reshape(kernel.shape), bias])
     return made
 
 

@@ -11,7 +11,7 @@ from errors import UserError
 from storage.files import StorageError, write_file
 
 if TYPE_CHECKING:  # reading curves needs no TensorFlow
-    from trainer.ddqn import Progress
+    from trainer.progress import Progress
 
 METRICS = "metrics.jsonl"
 _NAMES = ("elapsed_s", "frames", "updates", "epsilon", "loss", "q", "episode_return", "episode_steps")

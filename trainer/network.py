@@ -1,4 +1,4 @@
-"""The Q network: a small convolutional trunk and a dueling head, 208 k parameters, 0.7 M multiply-adds.
+"""The Q network: a small convolutional trunk and a dueling head.
 
 Wang et al., Dueling Network Architectures for Deep Reinforcement Learning (2016).
 """
@@ -9,6 +9,10 @@ import tensorflow as tf
 
 from models.contract import ActionTable, Contract
 
+TRUNKS = {  # convolutions: filters, size, stride; then a dense layer of so many units
+    "small": (((16, 4, 4), (32, 3, 2)), 128),  # 208 k parameters, 0.7 M multiply-adds: the roads of the simulator
+    "large": (((32, 4, 4), (64, 3, 2), (64, 3, 1)), 160),  # for rooms of all kinds
+}
 DEGREE = 3  # of the advantage as a polynomial in the steering: one hump, leaning
 
 
@@ -54,7 +58,9 @@ class PatchConv2D(keras.layers.Conv2D):
         return tf.reshape(products, (-1, rows, columns, self.filters))
 
 
-def q_network(contract: Contract, convolution: type[keras.layers.Conv2D] = keras.layers.Conv2D) -> keras.Model:
+def q_network(
+    contract: Contract, trunk: str = "small", convolution: type[keras.layers.Conv2D] = keras.layers.Conv2D
+) -> keras.Model:
     """Observation, float32 (B, size, size, stack) in [0, 1] -> [value (B, 1), advantage (B, actions)].
 
     Q = value + advantage; the advantages' mean over the actions is 0 by the choice of their basis. ReLU6 keeps the
@@ -62,10 +68,12 @@ def q_network(contract: Contract, convolution: type[keras.layers.Conv2D] = keras
     """
     basis = advantage_basis(contract.actions)
     observation = keras.Input(contract.observation.shape, name="observation")
-    x = convolution(16, 4, 4, activation="relu6", name="conv1")(observation)
-    x = convolution(32, 3, 2, activation="relu6", name="conv2")(x)
+    convolutions, units = TRUNKS[trunk]
+    x = observation
+    for number, (filters, size, stride) in enumerate(convolutions, 1):
+        x = convolution(filters, size, stride, activation="relu6", name=f"conv{number}")(x)
     x = keras.layers.Flatten()(x)
-    x = keras.layers.Dense(128, activation="relu6", name="dense")(x)
+    x = keras.layers.Dense(units, activation="relu6", name="dense")(x)
     value = keras.layers.Dense(1, name="value")(x)
     coefficients = keras.layers.Dense(len(basis), name="coefficients")(x)
     advantage = keras.layers.Dense(len(contract.actions), use_bias=False, trainable=False, name="advantage")

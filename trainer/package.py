@@ -36,13 +36,13 @@ def without_tensorflow(function: Callable[..., Result], *arguments: Any) -> Resu
         return pool.submit(function, *arguments).result()
 
 
-def mean_error(int8: bytes, float32: bytes, frames: np.ndarray) -> np.ndarray:
-    """What quantising adds to each output of one network, float32 (actions,): the mean over the frames that ReLU does
-    not clip there."""
+def mean_error(int8: bytes, float32: bytes, frames: np.ndarray, least: float) -> np.ndarray:
+    """What quantising adds to each output of one network, float32 (actions,): the mean over the frames on which it is
+    above `least`, where ReLU does not clip it."""
     policy, reference = TFLitePolicy(int8), TFLitePolicy(float32)
     expected = np.stack([reference.advantages(frame) for frame in frames])
     error = np.stack([policy.advantages(frame) for frame in frames]) - expected
-    seen = expected > 0
+    seen = expected > least
     return (error * seen).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
 
 
@@ -55,8 +55,9 @@ def package(folder: Path, int8: bytes, float32: bytes, frames: np.ndarray, manif
     contract: Contract = manifest["contract"]
     policy, reference = TFLitePolicy(int8), TFLitePolicy(float32)
     check_int8(policy, contract)
+    said = np.stack([policy.advantages(frame) for frame in frames])
     alike = agreement(
-        np.array([decide(policy.advantages(frame), contract.actions, 0.0) for frame in frames]),
+        decide(said, contract.actions, np.zeros(len(frames))).action,
         np.stack([reference.advantages(frame) for frame in frames]),
         contract.actions,
     )

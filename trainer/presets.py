@@ -1,13 +1,10 @@
 """Presets: short TOML files of the hyper-parameters that differ from the defaults, with a reason a line."""
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from errors import UserError
-from settings import explain
+from settings import read_toml
 from trainer.hyperparameters import Hyperparameters
 
 FOLDER = Path(__file__).parent / "presets"
@@ -28,15 +25,7 @@ def load_preset(name: str) -> dict[str, Any]:
     Raises PresetError for an unknown name, a file that is not TOML, an unknown key or a value out of range.
     """
     path = FOLDER / f"{name}.toml" if name in names() else Path(name)
-    try:
-        differences = tomllib.loads(path.read_text(encoding="utf-8"))
-        Hyperparameters(**differences)
-    except FileNotFoundError:
-        raise PresetError(f"no preset {name!r}; there are {', '.join(names())}, or name a TOML file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise PresetError(f"cannot read {path}: {error}; name another file") from error
-    except tomllib.TOMLDecodeError as error:
-        raise PresetError(f"{path} is not TOML: {error}; mend that line") from error
-    except ValidationError as error:
-        raise PresetError(f"{path}: {explain(error, Hyperparameters)}") from error
-    return differences
+    preset = read_toml(path, Hyperparameters, PresetError)
+    if preset is None:
+        raise PresetError(f"no preset {name!r}; there are {', '.join(names())}, or name a TOML file")
+    return preset.model_dump(exclude_unset=True)

@@ -13,13 +13,13 @@ from rich.table import Table
 
 from models.agreement import Agreement, agreement
 from models.contract import Contract
-from models.decision import decide
+from models.decision import Decisions
 from models.folder import MODEL, Model
 from models.left_behind import leave_behind, now
 from models.runtime import TFLitePolicy
 from sim_bridge.simulator import Simulator
 from sim_bridge.track import CentreLine, Track
-from trainer.evaluation import Chooser, Summary, TrackResult, drive_tracks, summarise, teacher
+from trainer.evaluation import Chooser, Summary, TrackResult, drive_tracks, greedy, summarise, teacher
 from trainer.film import EVERY, film
 
 TRACKS, CARS_ON_EACH = 50, 5  # where nobody says how many: drawn tracks, or cars on each given one
@@ -83,17 +83,17 @@ def evaluate_model(
     reference = model.float_policy()
     chosen, by_reference = [], []  # on each frame of int8's drives: its action, and float's advantages
     durations_ms = []
-    decide_int8 = _greedy(model.policy, contract)
+    decide_int8 = _as_the_car(model.policy, contract)
     on_each = tracks or (CARS_ON_EACH if centre_lines else TRACKS)
     cars_in_all = on_each * max(1, len(centre_lines))
 
-    def int8(observations: np.ndarray, cars: np.ndarray, simulator: Simulator) -> np.ndarray:
+    def int8(observations: np.ndarray, cars: np.ndarray, simulator: Simulator) -> Decisions:
         started = time.perf_counter()
-        actions = decide_int8(observations, cars, simulator)
+        decided = decide_int8(observations, cars, simulator)
         durations_ms.append(1000 * (time.perf_counter() - started) / len(cars))
-        chosen.extend(actions)
+        chosen.extend(decided.action)
         by_reference.extend(reference.advantages(one) for one in observations)
-        return actions
+        return decided
 
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
@@ -114,7 +114,7 @@ def evaluate_model(
                     )  # fmt: skip
             return results
 
-        drivers = {"int8": int8, "float": _greedy(reference, contract), "teacher": teacher(contract)}
+        drivers = {"int8": int8, "float": _as_the_car(reference, contract), "teacher": teacher(contract)}
         results = {name: drive(name, choose) for name, choose in drivers.items()}
     p50_ms, p99_ms = np.percentile(durations_ms, [50, 99])
     return Evaluation(
@@ -145,7 +145,7 @@ def evaluate_model(
 def leave_evaluation(model: Model, evaluation: Evaluation, drives: Path) -> Path:
     """In a folder of its own in drives: a film of int8's first seconds on the first track, and the summary: what
     `--json` prints, and when, by which command, how fast. Returns the folder. Raises StorageError."""
-    choose, contract = _greedy(model.policy, model.contract), model.contract
+    choose, contract = _as_the_car(model.policy, model.contract), model.contract
     pictures = film(choose, contract, evaluation.seed, evaluation.centre_lines)
     summary = {
         "model_sha256": model.manifest.files[MODEL].sha256,
@@ -156,19 +156,8 @@ def leave_evaluation(model: Model, evaluation: Evaluation, drives: Path) -> Path
     return leave_behind(drives, "evaluate", evaluation.began, summary, pictures, period_s)
 
 
-def _greedy(policy: TFLitePolicy, contract: Contract) -> Chooser:
-    """Decides as the car does: ties go to the steering nearest to the one the car holds."""
-
-    def choose(observations: np.ndarray, cars: np.ndarray, simulator: Simulator) -> np.ndarray:
-        held = simulator.bicycles.commanded_steering[cars]
-        return np.array(
-            [
-                decide(policy.advantages(one), contract.actions, steering)
-                for one, steering in zip(observations, held, strict=True)
-            ]
-        )
-
-    return choose
+def _as_the_car(policy: TFLitePolicy, contract: Contract) -> Chooser:
+    return greedy(lambda observations, _: np.stack([policy.advantages(one) for one in observations]), contract)
 
 
 def table(evaluation: Evaluation) -> None:

@@ -28,23 +28,27 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow talks about the CPU before one can ask it not to
 import cv2
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
 
 from errors import UserError
-from models.contract import Contract
+from models.contract import ActionTable, Contract
 from settings import PROJECT, explain
 from storage.files import write_file
+from trainer import ddqn, rolled_out
 from trainer.checkpoint import load_best, load_checkpoint, save_best, save_checkpoint
-from trainer.ddqn import Learner, Progress, train
 from trainer.evaluation import Summary
 from trainer.export import advantage_network, convert
 from trainer.figures import report as draw_report
 from trainer.hyperparameters import Hyperparameters
 from trainer.int8 import int8_network, shift_bias
+from trainer.learner import Learner
 from trainer.metrics import Metrics, forget_after, read_metrics
 from trainer.package import mean_error, package, without_tensorflow
+from trainer.practice import Practice
 from trainer.presets import load_preset
+from trainer.progress import Progress
 from trainer.replay import Replay
 from trainer.tensorboard import TensorBoard
 
@@ -100,7 +104,7 @@ def run(folder: Path, hyperparameters: Hyperparameters, preset: str | None, budg
         commit=_commit(),
         preset=preset,
         hyperparameters=hyperparameters,
-        contract=Contract(),
+        contract=_contract(hyperparameters),
     )
     settings.save(folder)
     with _alone_in(folder):
@@ -114,7 +118,7 @@ def resume(folder: Path, budget: Budget, console: Console) -> Path:
     run, it has no checkpoint that can be used, it is being trained.
     """
     settings = load_settings(folder)
-    if settings.contract != Contract():
+    if settings.contract != _contract(settings.hyperparameters):
         raise UserError(f"{folder} was trained for another contract than this program's; train anew")
     with _alone_in(folder):
         state, progress = load_checkpoint(folder)
@@ -144,6 +148,7 @@ def _train_and_export(
     console: Console,
 ) -> Path:
     cv2.setNumThreads(1)  # the simulator's pictures are small: splitting them over cores costs more than it gains
+    trains = {"bootstrapped": ddqn.train, "rolled_out": rolled_out.train}[settings.hyperparameters.values]
     evaluations: list[Summary] = []  # of this sitting
 
     def go_on(learner: Learner) -> Progress:
@@ -175,7 +180,7 @@ def _train_and_export(
             tensorboard.film(learner, progress)
             evaluations.append(progress.evaluation)
 
-        learner, replay = train(
+        learner, replay = trains(
             settings.contract, settings.hyperparameters, budget.seconds, budget.frames, report, evaluated, stop, go_on
         )
     if not evaluations and checkpoint:
@@ -189,7 +194,7 @@ def _train_and_export(
     return folder / "model"
 
 
-def _export(folder: Path, settings: RunSettings, learner: Learner, replay: Replay, console: Console) -> None:
+def _export(folder: Path, settings: RunSettings, learner: Learner, replay: Replay | Practice, console: Console) -> None:
     """The best network so far as a model folder, quantised with frames from the replay."""
     console.print("exporting the best network to int8 ...")
     best = load_best(folder, learner.online)
@@ -197,8 +202,11 @@ def _export(folder: Path, settings: RunSettings, learner: Learner, replay: Repla
     calibrating, comparing = frames[::2], frames[1::2]
     network = advantage_network(learner.online, settings.contract)
     float32 = convert(network)
-    network = int8_network(network, calibrating)
-    shift_bias(network, without_tensorflow(mean_error, convert(network, calibrating), convert(network), calibrating))
+    companded = settings.contract.actions.decoding == "argmax"
+    network = int8_network(network, calibrating, companded=companded)
+    least = 0.0 if companded else -np.inf
+    quantised = convert(network, calibrating)
+    shift_bias(network, without_tensorflow(mean_error, quantised, convert(network), calibrating, least))
     now = datetime.now(UTC)
     worlds = f"the embedded simulator, table `{settings.hyperparameters.table}` of sim_bridge/distributions.py"
     alike = without_tensorflow(
@@ -258,6 +266,11 @@ def _stop_on_ctrl_c(console: Console) -> Iterator:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _contract(hyperparameters: Hyperparameters) -> Contract:
+    """What a policy of these hyper-parameters promises."""
+    return Contract(actions=ActionTable(decoding=hyperparameters.decoding))
 
 
 def _command(hyperparameters: Hyperparameters, preset: str | None, budget: Budget) -> str:

@@ -12,8 +12,10 @@ import tensorflow as tf
 
 from models.left_behind import as_gif
 from storage.files import StorageError
-from trainer.ddqn import VALIDATION_SEED, Learner, Progress
+from trainer.evaluation import greedy
 from trainer.film import EVERY, film
+from trainer.learner import Learner
+from trainer.progress import VALIDATION_SEED, Progress
 
 FOLDER = "tensorboard"
 
@@ -57,7 +59,11 @@ class TensorBoard:
 
     def film(self, learner: Learner, progress: Progress) -> None:
         """The first seconds of the first validation track, as an image summary that moves."""
-        frames = film(lambda observations, *_: learner.greedy(observations), learner.contract, VALIDATION_SEED)
+        frames = film(
+            greedy(lambda observations, _: learner.advantages(observations), learner.contract),
+            learner.contract,
+            VALIDATION_SEED,
+        )
         image = tf.compat.v1.Summary.Image(
             height=frames[0].shape[0],
             width=frames[0].shape[1],

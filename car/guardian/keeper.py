@@ -23,7 +23,7 @@ FAST_DEATHS = 5  # in a row, each within a second of its start: then it is not c
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedGuardian:
     """The guardian that is needed."""
 
     folder: Path  # where its socket is
@@ -36,7 +36,7 @@ class Wanted:
 class Keeper:
     """A guardian of our own: it ends with this program, however that ends."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: WantedGuardian) -> None:
         """Started; neutral stands in the chip. Raises UserError with the guardian's own complaint."""
         self._wanted = wanted
         self._closing = False
@@ -107,7 +107,7 @@ class Keeper:
             self.restarts += 1
 
 
-def find_or_start(wanted: Wanted) -> tuple[Client, Keeper | None]:
+def find_or_start(wanted: WantedGuardian) -> tuple[Client, Keeper | None]:
     """Connected to the guardian that runs already, or to a new one, which is then kept alive.
 
     Raises ServosTaken where another program has the servos, UserError where no guardian can start.

@@ -1,11 +1,15 @@
 """Real processes to be hurt: the simulated chip, `manage.py drive` on it; and a clock that tells how late we wake."""
 
 import contextlib
+import fcntl
 import json
 import os
+import pty
 import re
+import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +24,7 @@ from settings import PROJECT
 STEERING, THROTTLE = 1, 0  # channels
 NEUTRAL_US = 1500.0
 TICK_US = 102 / 25  # at 60 Hz the chip's counter goes to 4096 at 25 MHz / 102
+KEPT_BYTES = 1 << 20  # of what a terminal has shown
 STARTS_WITHIN_S = 60.0  # a loaded machine, two processes to start
 
 
@@ -110,6 +115,50 @@ class Lateness:
 
     def __exit__(self, *_: object) -> None:
         self._ended = True
+
+
+class Window:
+    """A terminal that a program is started in. A thread reads what is shown, for a program stops where nobody does."""
+
+    def __init__(self) -> None:
+        self._outside, self.inside = pty.openpty()
+        os.set_blocking(self._outside, False)
+        self.pipes = {"stdin": self.inside, "stdout": self.inside}
+        self._shown, self._closing = b"", threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def take(self) -> None:
+        """In the new process, before the program: this is its terminal."""
+        fcntl.ioctl(self.inside, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
+
+    def _watch(self) -> None:
+        while not self._closing.wait(0.01):
+            with contextlib.suppress(BlockingIOError):
+                while not self._closing.is_set():  # 4 kB at a time, and a picture is 100
+                    self._shown = self._shown[-KEPT_BYTES:] + os.read(self._outside, 1 << 16)
+
+    def wait(self, text: bytes) -> None:
+        """Until this is shown; only new text counts."""
+        self._shown = b""
+        for _ in range(3000):
+            if text in self._shown:
+                return
+            time.sleep(0.01)
+        raise AssertionError(f"{text!r} was not shown; the last was {self._shown[-2000:]!r}")
+
+    def press(self, keys: bytes) -> None:
+        os.write(self._outside, keys)
+
+    def close(self) -> int:
+        """The terminal goes away; returns when, in ns."""
+        self._closing.set()
+        self._thread.join()
+        os.close(self.inside)
+        gone_ns = time.monotonic_ns()
+        os.close(self._outside)
+        return gone_ns
 
 
 class Drive:
@@ -245,6 +294,11 @@ def guardian_arguments(car: Path, folder: Path) -> list[str]:
         "--folder",
         str(folder),
     ]
+
+
+def waited_for_a_processor_ms(pid: int) -> float:
+    """Since the process began: ready to run, and not running."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e6
 
 
 def environment(**more: str) -> dict[str, str]:

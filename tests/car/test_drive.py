@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ import pytest
 from PIL import Image
 
 from car.display import COLUMNS, as_text
+from car.drive import PRETRAINED, not_for_real_rooms
 from car.simulated import SimulatedCamera, SimulatedCar, SimulatedDrivetrain
 from models.contract import Contract
+from models.folder import load_model
 from models.pictures import YELLOW
 from settings import PROJECT
 from tests.conftest import assert_one_line
@@ -275,3 +278,13 @@ def test_pictures_for_people() -> None:
     lines = as_text(above)
     assert len(lines) == 30
     assert all(line.count("▀") == 60 for line in lines)
+
+
+def test_a_policy_that_has_seen_no_real_rooms_says_so() -> None:
+    model = load_model(PRETRAINED)
+    trained_in = dict(model.manifest.hyperparameters)
+    warning = not_for_real_rooms(model)
+    assert f"worlds of the table `{trained_in['table']}`" in warning
+    assert "--preset real" in warning
+    manifest = model.manifest.model_copy(update={"hyperparameters": trained_in | {"table": "real"}})
+    assert not_for_real_rooms(replace(model, manifest=manifest)) is None

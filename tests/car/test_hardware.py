@@ -70,3 +70,10 @@ def test_only_a_real_camera_on_a_real_car_moves_servos_unasked() -> None:
     assert choose_drivetrain("simchip", CameraChoice("sim"), "pi", sim=True) == "simchip"
     with pytest.raises(UserError, match="leave out --drivetrain pca9685"):
         choose_drivetrain("pca9685", CameraChoice("sim"), "pi", sim=True)
+
+
+def test_a_car_is_called_simulated_only_where_nothing_real_can_move() -> None:
+    for labels in drive.LABELS.values():
+        assert not {None, "simchip", "pca9685"} ^ labels.keys()
+        assert "SIMULATED" not in labels["pca9685"]
+        assert labels["pca9685"] not in (labels[None], labels["simchip"])

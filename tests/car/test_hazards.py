@@ -6,17 +6,13 @@ the test's own in the same window, and that much is allowed for each of the thre
 """
 
 import asyncio
-import fcntl
 import os
-import pty
 import resource
 import signal
 import subprocess
 import sys
-import termios
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +20,7 @@ from pathlib import Path
 import pytest
 from tornado.websocket import websocket_connect
 
+from car.drivetrain import HANGS_NS
 from car.guardian.client import Client
 from car.guardian.messages import Command, State
 from settings import PROJECT
@@ -34,11 +31,14 @@ from tests.car.hazards import (
     Chip,
     Drive,
     Lateness,
+    Window,
     driven_by_page,
     driving,
     environment,
     guardian_arguments,
+    waited_for_a_processor_ms,
 )
+from tests.car.page.test_server import hear, say
 
 PROCESSES = 3
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
@@ -52,12 +52,26 @@ def car(tmp_path: Path) -> Path:
 
 
 def stands_in_time(row: int, chip: Chip, event_ns: int, lateness: Lateness, note: str = "") -> None:
-    measured_ms = chip.neutral_ms(event_ns)
-    late_ms = lateness.worst_ms(event_ns)
     limit_ms = HAZARDS[row].limit_ms
     assert limit_ms is not None
+    measured_ms, late_ms = chip.neutral_ms(event_ns), lateness.worst_ms(event_ns)
     assert measured_ms <= limit_ms + PROCESSES * late_ms, f"{measured_ms:.1f} ms, woken up to {late_ms:.1f} ms late"
     record(row, measured_ms=measured_ms, late_ms=late_ms, note=note)
+
+
+def stands_in_time_by_a_new_guardian(
+    chip: Chip, drive: Drive, event_ns: int, lateness: Lateness, *, noticed_ms: float = 0.0
+) -> None:
+    """Row 18. A program that starts computes, so what counts is how long it waited for a processor, which it says.
+    noticed_ms: when at the latest the old one is taken for dead."""
+    limit_ms = HAZARDS[18].limit_ms
+    assert limit_ms is not None
+    measured_ms, late_ms = chip.neutral_ms(event_ns), lateness.worst_ms(event_ns)
+    waited_ms = waited_for_a_processor_ms(drive.guardian_pid())
+    limit_ms += noticed_ms + PROCESSES * late_ms + waited_ms
+    assert measured_ms <= limit_ms, f"{measured_ms:.1f} ms; woken {late_ms:.1f} ms late; waited {waited_ms:.1f} ms"
+    if not noticed_ms:
+        record(18, measured_ms=measured_ms, late_ms=max(late_ms, waited_ms))
 
 
 def ended(drive: Drive) -> str:
@@ -79,30 +93,9 @@ def test_signals(car: Path, row: int, number: signal.Signals) -> None:
 
 def test_2_the_terminal_goes_away(car: Path) -> None:
     """A real one, whose other end is closed: the kernel sends SIGHUP, and nothing can be printed any more."""
-    main, other = pty.openpty()
-    os.set_blocking(main, False)
-    watched = threading.Event()
-
-    def watch() -> None:
-        while not watched.wait(0.01):
-            with suppress(BlockingIOError):
-                while not watched.is_set():  # 4 kB at a time, and a picture is 100
-                    os.read(main, 1 << 16)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-
-    def take_the_terminal() -> None:
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
-
-    terminal = {"stdin": other, "stdout": other, "stderr": other}
-    with driving(car, preexec_fn=take_the_terminal, **terminal) as (chip, drive, lateness):
-        os.close(other)
-        watched.set()
-        watcher.join()
-        event_ns = time.monotonic_ns()
-        os.close(main)
+    window = Window()
+    with driving(car, preexec_fn=window.take, stderr=window.inside, **window.pipes) as (chip, drive, lateness):
+        event_ns = window.close()
         stands_in_time(2, chip, event_ns, lateness)
         drive.process.wait(timeout=30)
 
@@ -413,14 +406,81 @@ def test_17_neutral_first_and_only_neutral_until_armed(car: Path) -> None:
         chip.close()
 
 
+def kill_the_guardian(drive: Drive) -> None:
+    os.kill(drive.guardian_pid(), signal.SIGKILL)
+
+
 def test_18_the_guardian_is_killed(car: Path) -> None:
     with driving(car) as (chip, drive, lateness):
         event_ns = time.monotonic_ns()
-        os.kill(drive.guardian_pid(), signal.SIGKILL)
-        stands_in_time(18, chip, event_ns, lateness)
+        kill_the_guardian(drive)
+        stands_in_time_by_a_new_guardian(chip, drive, event_ns, lateness)
         time.sleep(0.5)
         assert chip.now().neutral  # nobody has armed the new one
         assert drive.process.poll() is None
+
+
+def sleep_a_while(drive: Drive) -> None:
+    drive.process.send_signal(signal.SIGSTOP)
+    time.sleep(1.5)
+    drive.process.send_signal(signal.SIGCONT)
+
+
+def stop_the_guardian(drive: Drive) -> None:
+    os.kill(drive.guardian_pid(), signal.SIGUSR1)
+
+
+@pytest.mark.parametrize(
+    ("disarm", "shown"),
+    [
+        (kill_the_guardian, {"stopped": False, "reason": "the guardian was restarted: arm again"}),
+        (sleep_a_while, {"stopped": False, "reason": "silent for more than 1 s: arm again"}),
+        (stop_the_guardian, {"stopped": True, "reason": "stopped: let go of STOP, then arm again"}),
+    ],
+)
+def test_what_the_guardian_takes_back_is_shown_as_not_armed_and_one_act_arms_again(
+    car: Path, disarm: Callable[[Drive], None], shown: dict[str, object]
+) -> None:
+    with driving(car, "--port", "0", stdout=subprocess.PIPE) as (chip, drive, _):
+
+        async def conversation() -> None:
+            page = await websocket_connect(drive.page_socket())
+
+            async def hold() -> None:
+                while True:
+                    await say(page, angle=0.0, throttle=0.0)
+                    await asyncio.sleep(0.05)
+
+            await hear(page, armed=True, reason="")
+            disarm(drive)
+            await hear(page, armed=False, **shown)
+            assert chip.now().neutral
+            thumb = asyncio.create_task(hold())
+            if shown["stopped"]:
+                await say(page, stop=False)
+                await hear(page, armed=False, stopped=False, reason="not armed")
+            for _ in range(10):  # a second: the reason stays, and nothing happens by itself
+                state = await hear(page)
+                assert (state["armed"], state["stopped"]) == (False, False)
+                assert state["reason"] == ("not armed" if shown["stopped"] else shown["reason"])
+            await say(page, arm=True)
+            await hear(page, armed=True, reason="", throttle=0.2)
+            chip.wait_moving()
+            thumb.cancel()
+
+        asyncio.run(conversation())
+
+
+def test_18_in_the_terminal_one_key_arms_again(car: Path) -> None:
+    window = Window()
+    with driving(car, preexec_fn=window.take, **window.pipes) as (chip, drive, _):
+        kill_the_guardian(drive)
+        window.wait(b"(the guardian was restarted: arm again)")
+        assert chip.now().neutral
+        window.press(b"g")
+        chip.wait_moving()
+        assert drive.process.poll() is None
+    window.close()
 
 
 def test_18_the_guardian_hangs(car: Path) -> None:
@@ -428,7 +488,7 @@ def test_18_the_guardian_hangs(car: Path) -> None:
     with driving(car) as (chip, drive, lateness):
         event_ns = time.monotonic_ns()
         os.kill(drive.guardian_pid(), signal.SIGSTOP)
-        assert chip.neutral_ms(event_ns) <= 2500 + 500 + PROCESSES * lateness.worst_ms(event_ns)
+        stands_in_time_by_a_new_guardian(chip, drive, event_ns, lateness, noticed_ms=HANGS_NS / 1e6)
         assert drive.process.poll() is None
 
 

@@ -24,11 +24,11 @@ def drive(seconds: float, logbook: Logbook, car: SimulatedCar, latency_ms: float
 
 def test_a_drive_leaves_its_figures_and_a_film(tmp_path: Path) -> None:
     car, model = SimulatedCar(SPEC, seed=1), load_model(PRETRAINED)
-    logbook = Logbook(car)
+    logbook = Logbook(car, "A TEST")
     drive(15.0, logbook, car)
     folder = logbook.leave(tmp_path, model)
     summary = json.loads((folder / "summary.json").read_text())
-    assert summary["model"] == str(PRETRAINED)
+    assert (summary["model"], summary["place"]) == (str(PRETRAINED), "A TEST")
     assert (summary["seed"], summary["track"], summary["off_roads"]) == (1, None, 0)
     assert (summary["frames"], summary["driven_s"]) == (300, 15.0)
     assert summary["laps"] == len(summary["lap_s"]) >= 1
@@ -49,7 +49,7 @@ def test_a_long_drive_is_filmed_to_its_end_in_bounded_memory() -> None:
         def figures(self) -> dict[str, object]:
             return {}
 
-    logbook = Logbook(Still())
+    logbook = Logbook(Still(), "A TEST")
     for step in range(4000):  # 60 a second: a picture every tenth of a second all the same
         logbook.run(np.full((4, 4), step % 256, np.uint8), step * 16_666_667, step * 16_666_667, 0.0)
     assert len(logbook._kept) == round(FILM_S / PERIOD_S)
@@ -60,12 +60,12 @@ def test_a_long_drive_is_filmed_to_its_end_in_bounded_memory() -> None:
 
 def test_the_film_is_of_what_was_seen_not_of_what_the_cameras_buffer_holds_later() -> None:
     car = SimulatedCar(SPEC, seed=1)
-    logbook = Logbook(car)
+    logbook = Logbook(car, "A TEST")
     buffer = car.advance()
     before, at_m = buffer.copy(), car.second_picture(60)
     logbook.run(buffer, 0, 0, 0.0)
     buffer[:] = 0
-    drive(1.0, Logbook(car), car)
+    drive(1.0, Logbook(car, "A TEST"), car)
     frame, _, draw = logbook._kept[0]
     assert (frame == before).all()
     assert (draw(60) == at_m).all()
@@ -73,7 +73,7 @@ def test_the_film_is_of_what_was_seen_not_of_what_the_cameras_buffer_holds_later
 
 def test_latencies_are_those_of_all_frames() -> None:
     car = SimulatedCar(SPEC, seed=1)
-    logbook, frame = Logbook(car), np.zeros((4, 4, 3), np.uint8)
+    logbook, frame = Logbook(car, "A TEST"), np.zeros((4, 4, 3), np.uint8)
     for number in range(1, 1001):
         logbook.run(frame, 0, number * 100_000, 0.0)  # 0.1 to 100 ms
     assert logbook.latency_ms(0.5) == pytest.approx(50, abs=0.2)
@@ -84,7 +84,7 @@ def test_latencies_are_those_of_all_frames() -> None:
 
 
 def test_without_a_frame_nothing_is_left(tmp_path: Path) -> None:
-    assert Logbook(SimulatedCar(SPEC, seed=1)).leave(tmp_path, load_model(PRETRAINED)) is None
+    assert Logbook(SimulatedCar(SPEC, seed=1), "A TEST").leave(tmp_path, load_model(PRETRAINED)) is None
     assert not list(tmp_path.iterdir())
 
 

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,6 +89,51 @@ def test_a_laptop_drives_the_simulated_car_from_its_browser(drive: Drive, tmp_pa
     assert len(Tub(tub).records) == len(donkeys(tub)) == int(recorded[1])
     assert {record.mode for record in Tub(tub).records} == {"user"}
     assert -0.5 in {record.angle for record in Tub(tub).records}
+
+
+# The servo board's path through the program, from the command line to the guardian; there the simulated board is found.
+REAL_SERVOS = """
+import manage
+from car import drivetrain
+found = drivetrain.wanted_guardian
+drivetrain.wanted_guardian = lambda _kind, *more, **named: found("simchip", *more, **named)
+manage.main()
+"""
+
+
+@pytest.mark.parametrize("seen", ["camera", "footage"])
+def test_real_servos_are_never_called_simulated_and_their_page_is_for_the_network(
+    tmp_path: Path, driven_tub: Path, seen: str
+) -> None:
+    camera = f"tub:{driven_tub}" if seen == "footage" else "sim"
+    arguments = ["drive", "--camera", camera, "--drivetrain", "pca9685", "--port", "0", "--car", str(tmp_path)]
+    command = [sys.executable, "-c", REAL_SERVOS, *arguments]
+    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    async def label(link: str) -> str:
+        from tornado.websocket import websocket_connect
+
+        return (await hear(await websocket_connect(link)))["label"]
+
+    try:
+        while not (found := re.search(r"http://(\S+):(\d+)/\?token=(\S+)", process.stdout.readline())):
+            assert process.poll() is None
+        host, port, token = found.groups()
+        assert host != "127.0.0.1"
+        with socket.create_connection(("127.0.0.2", int(port))):  # bound to more than 127.0.0.1
+            pass
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/")
+        expected = {"camera": "REAL SERVOS, VIRTUAL CAMERA", "footage": "REAL SERVOS, FOOTAGE"}[seen]
+        assert asyncio.run(label(f"ws://127.0.0.1:{port}/wsDrive?token={token}")) == expected
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+        assert process.returncode == 0, out
+        assert "SIMULATED" not in out
+        assert expected in out
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_stop_in_autopilot_by_page_and_by_signal(drive: Drive) -> None:

@@ -244,4 +244,4 @@ def test_the_real_sensors_mode_is_pinned(camera) -> None:
     part = camera(CameraSettings(), modes=IMX219_MODES)
     assert part._camera.config["sensor"]["output_size"] == (1640, 1232)
     assert part.granted.rate_hz == pytest.approx(40)
-    assert "seeing 3280 x 2460 of 3280 x 2464" in RealPlace("CAR", part.granted).words()
+    assert "seeing 3280 x 2460 of 3280 x 2464" in RealPlace(part.granted).words()

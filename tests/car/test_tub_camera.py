@@ -68,5 +68,7 @@ def test_a_tub_without_a_frame_is_refused(tmp_path: Path) -> None:
         TubCamera(Tub(write_tub(tmp_path / "dark", [line(0), line(1)], images=False)), SPEC, realtime=False)
 
 
-def test_no_drivetrain_takes_commands_and_tells_the_time() -> None:
-    assert NoDrivetrain(lambda: 42).run(1.0, 1.0) == (42, "", "")
+def test_no_drivetrain_takes_commands_tells_the_time_and_arms_nobody() -> None:
+    nothing = NoDrivetrain(lambda: 42)
+    for armed, stop in ((True, False), (False, True), (False, False)):
+        assert nothing.run(1.0, 1.0, 41, armed, stop) == (42, "", "", armed, stop)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sim_bridge.bicycle import Bicycles
-from sim_bridge.distributions import EVALUATION, Scene, draw_scene
+from sim_bridge.distributions import EVALUATION
+from sim_bridge.scene import Scene, draw_scene
 
 PERIOD_S = 0.05
 

@@ -5,8 +5,10 @@ import pytest
 
 from models.contract import Contract
 from sim_bridge.camera import GroundCamera
-from sim_bridge.distributions import EVALUATION, Scene, draw_scene
-from sim_bridge.ground import PIXELS_PER_M, Ground
+from sim_bridge.canvas import PIXELS_PER_M
+from sim_bridge.distributions import EVALUATION
+from sim_bridge.ground import Ground
+from sim_bridge.scene import Scene, draw_scene
 
 SPEC = Contract().observation
 

@@ -6,8 +6,8 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from sim_bridge import make_env, make_vector_env
+from sim_bridge.motion import State
 from sim_bridge.reward import REWARDS
-from sim_bridge.simulator import State
 
 
 def test_the_env_passes_gymnasiums_checker() -> None:

@@ -3,8 +3,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sim_bridge.distributions import TRAINING, Scene, draw_scene
-from sim_bridge.ground import CROSSING_M, Ground, paint, road_across
+from sim_bridge.across import CROSSING_M, road_across
+from sim_bridge.canvas import shading
+from sim_bridge.distributions import TRAINING
+from sim_bridge.ground import Ground, paint
+from sim_bridge.room import furnish
+from sim_bridge.scene import Scene, draw_scene
 from sim_bridge.track import Track, random_track
 
 PLAIN = {"light": 1.0, "ground_blotches": 0.0, "ground_grain": 0.0, "ground_colour": (60.0,) * 3}
@@ -19,9 +23,14 @@ def drawn(seed: int, **changes: object) -> tuple[Track, Scene]:
     return random_track(rng, *sizes), scene
 
 
+def laid_out(track: Track, scene: Scene, seed: int) -> Ground:
+    rng = np.random.default_rng(seed)
+    return paint(track, furnish(track, scene, rng), scene, shading(scene, rgb=False), rng)
+
+
 def greys(ground: Ground, points_m: np.ndarray) -> np.ndarray:
     """The floor at world points, as far as they are on it."""
-    columns, rows = ground.pixels(points_m).round().astype(int).T
+    columns, rows = ((points_m - ground.origin_m) * ground.pixels_per_m).round().astype(int).T
     height, width = ground.picture.shape
     on_floor = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     return ground.picture[rows[on_floor], columns[on_floor]]
@@ -48,8 +57,8 @@ def test_a_road_across_passes_over_the_road_steeply_and_along_no_stretch_of_it()
 def test_a_road_across_is_painted_as_the_driven_one_and_hides_none_of_its_lines(fill: str) -> None:
     for seed in range(5):
         track, scene = drawn(seed, fill=fill, fill_colour=(40.0,) * 3, mat_m=0.3)
-        bare = paint(track, dataclasses.replace(scene, crossings=0), np.random.default_rng(seed), rgb=False)
-        floor = paint(track, dataclasses.replace(scene, crossings=1), np.random.default_rng(seed), rgb=False)
+        bare = laid_out(track, dataclasses.replace(scene, roads_across=0), seed)
+        floor = laid_out(track, dataclasses.replace(scene, roads_across=1), seed)
         assert (floor.picture[bare.picture > 240] > 220).all()
         points_m, left = road_across(track, np.random.default_rng(seed))
         for side in (-1, 1):
@@ -64,9 +73,6 @@ def test_a_road_across_is_painted_as_the_driven_one_and_hides_none_of_its_lines(
 
 def test_another_crossing_is_another_road() -> None:
     track, scene = drawn(3)
-    one, two = (
-        paint(track, dataclasses.replace(scene, crossings=count), np.random.default_rng(3), rgb=False)
-        for count in (1, 2)
-    )
+    one, two = (laid_out(track, dataclasses.replace(scene, roads_across=count), 3) for count in (1, 2))
     assert (two.picture[one.picture > 240] > 240).all()
     assert (two.picture > 240).sum() > (one.picture > 240).sum() + 1000

@@ -47,7 +47,7 @@ def test_a_tubs_frames_stand_beside_it(manage, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--table", "trainig"], ["no table 'trainig'", "training, evaluation, wide"]),
+        (["--table", "trainig"], ["no table 'trainig'", "training, evaluation, wide, real"]),
         (["--tub", "/nowhere"], ["/nowhere has no manifest.json"]),
     ],
 )

@@ -8,8 +8,9 @@ import pytest
 from models.contract import Contract
 from models.observation import grey_view, shrink
 from settings import PROJECT
-from sim_bridge.distributions import EVALUATION, TRAINING, WIDE, Always, Choice, Scene, draw_scene
+from sim_bridge.distributions import EVALUATION, TRAINING, WIDE
 from sim_bridge.pursuit import pure_pursuit
+from sim_bridge.scene import Always, Choice, Scene, draw_scene
 from sim_bridge.simulator import Simulator
 from sim_bridge.track import CentreLine, resample
 from tests.sim_bridge.test_track_file import eight
@@ -193,4 +194,4 @@ def test_the_written_evaluation_is_the_one_that_runs() -> None:
     assert EVALUATION["top_speed_m_s"].low * throttle >= 1.0
     assert EVALUATION["latency_s"].low == EVALUATION["latency_s"].high == 0.05
     assert EVALUATION["servo_lag_s"].low >= 0.05
-    assert EVALUATION["crossings"] == Always(0)  # which draws nothing, so that all else is as before there were any
+    assert EVALUATION["roads_across"] == Always(0)  # which draws nothing, so that all else is as before there were any

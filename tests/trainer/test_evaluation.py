@@ -9,18 +9,15 @@ from models.contract import Contract
 from sim_bridge.track import CentreLine
 from tests.conftest import PRETRAINED, assert_one_line
 from tests.sim_bridge.test_track_file import eight, ellipse, write
+from tests.trainer.drivers import steady
 from trainer.evaluation import drive_tracks, summarise, teacher
 
 CONTRACT = Contract()
 
 
-def straight_on(observations: np.ndarray, _cars: np.ndarray, _simulator: object) -> np.ndarray:
-    return np.full(len(observations), 3)
-
-
 def test_the_teacher_finishes_and_one_who_does_not_steer_does_not() -> None:
     seeing = summarise(drive_tracks(teacher(CONTRACT), CONTRACT, tracks=12, laps=1, seed=0))
-    blind = summarise(drive_tracks(straight_on, CONTRACT, tracks=12, laps=1, seed=0))
+    blind = summarise(drive_tracks(steady(0.0), CONTRACT, tracks=12, laps=1, seed=0))
     assert (seeing.finished, seeing.off_road) == (12, 0)
     assert (blind.finished, blind.off_road) == (0, 12)
     assert seeing.lap_s > 5
@@ -34,7 +31,7 @@ def test_the_same_seed_gives_the_same_tracks_in_any_batches_and_another_seed_oth
         return [
             result
             for first, count in batches
-            for result in drive_tracks(straight_on, CONTRACT, count, laps=1, seed=seed, first_track=first)
+            for result in drive_tracks(steady(0.0), CONTRACT, count, laps=1, seed=seed, first_track=first)
         ]
 
     assert run(0, [(0, 6)]) == run(0, [(0, 2), (2, 4)])
@@ -42,8 +39,7 @@ def test_the_same_seed_gives_the_same_tracks_in_any_batches_and_another_seed_oth
 
 
 def test_a_car_that_stands_is_given_up() -> None:
-    still = CONTRACT.model_copy(update={"actions": CONTRACT.actions.model_copy(update={"throttle": (0.0,)})})
-    (result,) = drive_tracks(straight_on, still, tracks=1, laps=1, seed=0)
+    (result,) = drive_tracks(steady(0.0, throttle=0.0), CONTRACT, tracks=1, laps=1, seed=0)
     assert not result.finished
     assert not result.off_road
     assert result.driven_m == 0
@@ -51,7 +47,7 @@ def test_a_car_that_stands_is_given_up() -> None:
 
 def test_paths_are_there_where_they_are_asked_for() -> None:
     without, with_paths = (
-        drive_tracks(straight_on, CONTRACT, tracks=3, laps=1, seed=0, paths=paths) for paths in (False, True)
+        drive_tracks(steady(0.0), CONTRACT, tracks=3, laps=1, seed=0, paths=paths) for paths in (False, True)
     )
     assert with_paths == without
     assert all(result.path is None for result in without)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from models.contract import Contract
+from tests.trainer.drivers import steady
 from trainer.evaluation import drive_tracks, teacher
 
 if importlib.util.find_spec("matplotlib") is None:
@@ -31,11 +32,8 @@ def red_crosses(picture: np.ndarray) -> int:
 def test_the_report_marks_the_cars_that_did_not_finish() -> None:
     contract = Contract()
 
-    def straight_on(observations: np.ndarray, *_: object) -> np.ndarray:
-        return np.full(len(observations), 3)
-
     seeing = drive_tracks(teacher(contract), contract, tracks=3, laps=1, seed=0, paths=True)
-    blind = drive_tracks(straight_on, contract, tracks=12, laps=1, seed=0, paths=True)
+    blind = drive_tracks(steady(0.0), contract, tracks=12, laps=1, seed=0, paths=True)
     assert red_crosses(pixels(report("seeing", CURVE, seeing))) == 0
     one, all_of_them = pixels(report("mixed", CURVE, [*seeing, *blind[:1]])), pixels(report("blind", CURVE, blind))
     assert 0 < red_crosses(one) * 8 < red_crosses(all_of_them)

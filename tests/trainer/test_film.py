@@ -1,7 +1,6 @@
-import numpy as np
-
 from models.contract import Contract
 from models.pictures import YELLOW
+from tests.trainer.drivers import steady
 from trainer.evaluation import teacher
 from trainer.film import FRAMES, film
 
@@ -16,7 +15,4 @@ def test_a_film_shows_the_drive_and_ends_with_it() -> None:
     for half in (slice(160), slice(160, None)):  # camera, track from above
         assert (frames[0][:, half] != frames[-1][:, half]).any()
 
-    def full_left(observations: np.ndarray, *_: object) -> np.ndarray:
-        return np.zeros(len(observations), int)
-
-    assert 0 < len(film(full_left, CONTRACT, seed=1)) < FRAMES
+    assert 0 < len(film(steady(-1.0), CONTRACT, seed=1)) < FRAMES

@@ -28,10 +28,10 @@ def test_only_int8_that_fits_the_contract_passes() -> None:
 
 def test_the_mean_error_is_that_of_the_outputs_above_0(frames: np.ndarray) -> None:
     int8, float32 = files()
-    assert np.abs(mean_error(int8, int8, frames)).max() == 0
+    assert np.abs(mean_error(int8, int8, frames, 0.0)).max() == 0
     policy, reference = TFLitePolicy(int8), TFLitePolicy(float32)
     pairs = [(policy.advantages(frame), reference.advantages(frame)) for frame in frames]
-    for action, error in enumerate(mean_error(int8, float32, frames)):
+    for action, error in enumerate(mean_error(int8, float32, frames, 0.0)):
         seen = [got[action] - wanted[action] for got, wanted in pairs if wanted[action] > 0]
         assert error == pytest.approx(np.mean(seen) if seen else 0.0, abs=1e-5)
 

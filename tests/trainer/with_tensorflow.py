@@ -14,12 +14,13 @@ from PIL import Image
 from models.contract import ActionTable, Contract
 from storage.files import StorageError
 from trainer.checkpoint import CheckpointError, load_best, load_checkpoint, save_best, save_checkpoint
-from trainer.ddqn import Learner, Progress
+from trainer.ddqn import DoubleDQN
 from trainer.evaluation import Summary
 from trainer.export import advantage_network
 from trainer.hyperparameters import Hyperparameters
 from trainer.int8 import equalise, int8_network, round_with_feedback, shift_bias
 from trainer.network import DEGREE, advantage_basis, q_network
+from trainer.progress import Progress
 from trainer.replay import Batch
 from trainer.tensorboard import TensorBoard
 
@@ -46,7 +47,7 @@ def q_values(network, observation: np.ndarray) -> np.ndarray:
 
 def test_the_goal_is_that_of_double_dqn_and_advantage_learning(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loss of the compiled update against the formula written out: online chooses, target values."""
-    learner = Learner(CONTRACT, Hyperparameters(seed=1, gap=0.6))
+    learner = DoubleDQN(CONTRACT, Hyperparameters(seed=1, gap=0.6))
     rng = np.random.default_rng(1)
     for variable in learner.target.trainable_variables:  # else online and target agree and the test could not tell
         variable.assign_add(0.02 * rng.standard_normal(variable.shape))
@@ -66,7 +67,7 @@ def test_the_goal_is_that_of_double_dqn_and_advantage_learning(monkeypatch: pyte
 
 def test_the_target_follows_slowly() -> None:
     settings = Hyperparameters(target_tau=0.25)
-    learner = Learner(CONTRACT, settings)
+    learner = DoubleDQN(CONTRACT, settings)
     before = [weight.copy() for weight in learner.target.get_weights()]
     learner.learn(random_batch(16), 1e-3)
     for old, new, online in zip(before, learner.target.get_weights(), learner.online.get_weights(), strict=True):
@@ -75,7 +76,7 @@ def test_the_target_follows_slowly() -> None:
 
 def test_learning_finds_the_action_that_pays() -> None:
     """A bandit: white pictures want action 0 or its mirror 6, black ones 3; nothing follows."""
-    learner = Learner(CONTRACT, Hyperparameters(seed=2))
+    learner = DoubleDQN(CONTRACT, Hyperparameters(seed=2))
     rng = np.random.default_rng(2)
     for _ in range(150):
         white = rng.uniform(size=64) < 0.5
@@ -87,8 +88,8 @@ def test_learning_finds_the_action_that_pays() -> None:
             1e-3,
         )
     white, black = np.full((1, *SHAPE), 255, np.uint8), np.zeros((1, *SHAPE), np.uint8)
-    assert learner.greedy(white)[0] in (0, 6)
-    assert learner.greedy(black)[0] == 3
+    assert learner.advantages(white).argmax() in (0, 6)
+    assert learner.advantages(black).argmax() == 3
 
 
 @pytest.mark.parametrize("throttle", [(0.2,), (0.1, 0.15, 0.2)])
@@ -130,7 +131,7 @@ def test_the_int8_network_keeps_the_order_of_the_best_advantages() -> None:
     )
     frames = np.random.default_rng(0).integers(0, 256, (40, *SHAPE), dtype=np.uint8)
     advantages = advantage_network(network, CONTRACT)
-    ready = int8_network(advantages, frames)
+    ready = int8_network(advantages, frames, companded=True)
     wanted, got = (
         np.concatenate([made(frame[None].astype(np.float32) / 255).numpy() for frame in frames])
         for made in (advantages, ready)
@@ -147,7 +148,7 @@ def test_equalising_changes_nothing_but_the_steps_of_int8() -> None:
     """The same advantages, and no channel below ReLU6's whole range on the frames."""
     frames = np.random.default_rng(0).integers(0, 256, (20, *SHAPE), dtype=np.uint8)
     advantages = advantage_network(q_network(CONTRACT), CONTRACT)
-    network = int8_network(advantages, frames)  # has the layer `fold` between the trunk and the outputs
+    network = int8_network(advantages, frames, companded=True)  # has the layer `fold` between the trunk and the outputs
     network.set_weights([*advantages.get_weights()[:6], *network.get_weights()[6:]])
 
     def outputs(made: keras.Model) -> np.ndarray:
@@ -188,7 +189,7 @@ EVALUATION = Summary(4, 3, 1, 0.05, 0.3, None, [])
 
 def test_a_checkpoint_goes_on_exactly(tmp_path: Path) -> None:
     """Another learner, made anew and restored, does the same next update: networks and the optimiser's moments."""
-    learner = Learner(CONTRACT, Hyperparameters(seed=1))
+    learner = DoubleDQN(CONTRACT, Hyperparameters(seed=1))
     for seed in range(3):
         learner.learn(random_batch(16, seed), 1e-3)
     progress = Progress(elapsed_s=7.5, frames=160, updates=3, recent=[(2.5, 40)])
@@ -196,7 +197,7 @@ def test_a_checkpoint_goes_on_exactly(tmp_path: Path) -> None:
     state, found = load_checkpoint(tmp_path)
     assert (found.elapsed_s, found.resumed_s, found.frames, found.updates) == (7.5, 7.5, 160, 3)
     np.testing.assert_array_equal(found.recent, progress.recent)
-    other = Learner(CONTRACT, Hyperparameters(seed=2))
+    other = DoubleDQN(CONTRACT, Hyperparameters(seed=2))
     other.restore(state)
     for one in (learner, other):
         one._rng = np.random.default_rng(0)
@@ -231,7 +232,7 @@ def written(folder: Path) -> dict[str, list[tuple[int, object]]]:
 
 
 def test_tensorboard_gets_curves_a_histogram_and_a_film(tmp_path: Path) -> None:
-    learner = Learner(CONTRACT, Hyperparameters())
+    learner = DoubleDQN(CONTRACT, Hyperparameters())
     progress = Progress(elapsed_s=2.0, frames=100, updates=10, loss=0.5, q=1.5, episode_return=3.0, epsilon=0.25)
     progress.actions = np.array([3, 0, 0, 5, 0, 0, 2])
     with TensorBoard(tmp_path) as tensorboard:
@@ -260,7 +261,7 @@ def test_tensorboard_gets_curves_a_histogram_and_a_film(tmp_path: Path) -> None:
 
 def test_tensorboard_on_a_full_disk_is_one_line(tmp_path: Path) -> None:
     """A limit on the size of files stands for the full disk."""
-    learner, before = Learner(CONTRACT, Hyperparameters()), resource.getrlimit(resource.RLIMIT_FSIZE)
+    learner, before = DoubleDQN(CONTRACT, Hyperparameters()), resource.getrlimit(resource.RLIMIT_FSIZE)
     progress = Progress(frames=100, actions=np.ones(7, int), evaluation=EVALUATION)
 
     def write() -> None:

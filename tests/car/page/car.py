@@ -12,6 +12,15 @@ from car.page.part import Page
 FRAME = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)  # noise: a large JPEG
 
 
+class Clock:
+    """Stands until the test moves it."""
+
+    now_ns = 10**12
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+
 class Car:
     """`memory` is what the page's row reads and writes; `pad` stands for a pad's steering and throttle."""
 

@@ -7,14 +7,7 @@ import pytest
 from car.page.message import Message
 from car.page.part import LEFT, PAD, THROTTLE_HELD
 from car.page.seat import SILENT_NS
-from tests.car.page.car import Car
-
-
-class Clock:
-    now_ns = 10**12
-
-    def __call__(self) -> int:
-        return self.now_ns
+from tests.car.page.car import Car, Clock
 
 
 @pytest.fixture

@@ -3,13 +3,7 @@ from hypothesis import strategies as st
 
 from car.page.budget import AT_ONCE, MOST_DROPPED, PER_SECOND, Budget
 from car.page.seat import SILENT_NS, Seat
-
-
-class Clock:
-    now_ns = 10**12
-
-    def __call__(self) -> int:
-        return self.now_ns
+from tests.car.page.car import Clock
 
 
 def test_one_drives_others_watch_until_it_leaves() -> None:

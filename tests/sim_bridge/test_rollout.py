@@ -1,0 +1,70 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from models.contract import ActionTable, Contract
+from sim_bridge.distributions import EVALUATION
+from sim_bridge.rollout import EFFORT, rolled_out_values
+from sim_bridge.simulator import Simulator
+
+CONTRACT = Contract()
+ACTIONS = CONTRACT.actions
+THROTTLE = np.full(8, 0.2)
+
+
+@pytest.fixture
+def simulator() -> Simulator:
+    simulator = Simulator(8, EVALUATION, 3, CONTRACT.observation)
+    for _ in range(10):
+        simulator.step(np.zeros(8), THROTTLE)
+    return simulator
+
+
+def everything(simulator: Simulator) -> dict[str, np.ndarray]:
+    arrays = {name: value for name, value in vars(simulator.bicycles).items() if isinstance(value, np.ndarray)}
+    state = {field.name: getattr(simulator.state, field.name) for field in dataclasses.fields(simulator.state)}
+    return {name: value.copy() for name, value in (arrays | state | {"centre_m": simulator.centre_m()}).items()}
+
+
+def test_imagining_moves_no_car_and_says_the_same_twice(simulator: Simulator) -> None:
+    before = everything(simulator)
+    values = rolled_out_values(simulator, ACTIONS)
+    assert (values.shape, values.dtype) == ((8, 7), np.float32)
+    for name, value in everything(simulator).items():
+        np.testing.assert_array_equal(value, before[name], name)
+    np.testing.assert_array_equal(rolled_out_values(simulator, ACTIONS), values)
+
+
+def test_an_imagined_car_goes_where_the_car_then_goes(simulator: Simulator) -> None:
+    imagined = simulator.imagine(3)
+    for steering in (0.4, -0.2, 0.1):
+        imagined.step(np.full(24, steering), np.full(24, 0.2))
+        simulator.step(np.full(8, steering), THROTTLE)
+    np.testing.assert_allclose(imagined.centre_m(), np.repeat(simulator.centre_m(), 3, axis=0))
+    np.testing.assert_allclose(imagined.state.offset_m, np.repeat(simulator.state.offset_m, 3))
+
+
+def test_turning_the_wheels_costs_its_effort(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_effort = rolled_out_values(simulator, ActionTable(steering=(-1.0, 0.0, 1.0)))
+    monkeypatch.setattr("sim_bridge.rollout.EFFORT", 0.0)
+    without = rolled_out_values(simulator, ActionTable(steering=(-1.0, 0.0, 1.0)))
+    least = EFFORT * (np.array([-1, 0, 1]) - simulator.bicycles.steering[:, None]) ** 2  # and what follows is not free
+    assert (without - with_effort >= least - 1e-4).all()
+
+
+def test_who_always_takes_the_best_action_stays_on_the_road() -> None:
+    simulator = Simulator(8, EVALUATION, 5, CONTRACT.observation)
+    steering = np.array(ACTIONS.steering)
+    for _ in range(120):
+        best = rolled_out_values(simulator, ACTIONS).argmax(axis=1)
+        assert not simulator.step(steering[best], THROTTLE).off_road.any()
+    assert (simulator.state.driven_m > 4).all()
+
+
+def test_a_car_that_stands_askew_is_steered_back(simulator: Simulator) -> None:
+    heading_rad = simulator.bicycles.heading_rad.copy()
+    for askew_rad, back in ((0.4, 1), (-0.4, -1)):
+        simulator.bicycles.heading_rad[:] = heading_rad - simulator.state.heading_error_rad + askew_rad
+        best = rolled_out_values(simulator, ACTIONS).argmax(axis=1)
+        assert (np.sign(np.array(ACTIONS.steering)[best]) == back).mean() > 0.7  # but where the road bends that way

@@ -1,0 +1,64 @@
+import time
+
+import numpy as np
+import pytest
+
+from models.contract import Contract
+from sim_bridge.distributions import TABLES
+from sim_bridge.simulator import Simulator
+from trainer.practice import FACTS, Practice, facts
+
+CONTRACT = Contract()
+MIRRORED = np.array([CONTRACT.actions.mirrored(action) for action in range(7)])
+
+
+@pytest.fixture(scope="module")
+def practice():
+    with Practice(CONTRACT, "training", cars=4, steps=40, seed=1) as practice:
+        deadline = time.monotonic() + 60
+        while practice.frames < 4 * 60 and time.monotonic() < deadline:  # more than the memory holds
+            assert practice.alive
+            time.sleep(0.05)
+        yield practice
+    assert not practice.alive
+
+
+def test_a_lesson_is_of_many_moments(practice: Practice) -> None:
+    lesson = practice.draw(64)
+    assert (lesson.observation.shape, lesson.observation.dtype) == ((64, 64, 64, 4), np.uint8)
+    assert (lesson.values.shape, lesson.facts.shape) == ((64, 7), (64, len(FACTS)))
+    assert np.isfinite(lesson.values).all()
+    assert len(np.unique(lesson.values[:, 0])) > 30
+    assert lesson.observation.std() > 5
+    assert len(set(lesson.values.argmax(axis=1))) > 3  # of every way to stand on a road
+
+
+def test_mirrored_twice_is_as_it_was(practice: Practice) -> None:
+    lesson = practice.draw(16)
+    before = lesson.observation.copy(), lesson.values.copy(), lesson.facts.copy()
+    some = np.arange(16) % 2 == 0
+    lesson.mirror(some, MIRRORED)
+    assert (lesson.values[some] == before[1][some][:, ::-1]).all()
+    assert (lesson.observation[some] == before[0][some][:, :, ::-1]).all()
+    assert (lesson.facts[some] == -before[2][some]).all()
+    assert (lesson.values[~some] == before[1][~some]).all()
+    lesson.mirror(some, MIRRORED)
+    for now, then in zip((lesson.observation, lesson.values, lesson.facts), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_facts_are_positive_to_the_left() -> None:
+    simulator = Simulator(16, TABLES["training"], 4, CONTRACT.observation)
+    told = dict(zip(FACTS, facts(simulator).T, strict=True))
+    np.testing.assert_array_equal(np.sign(told["offset"]), np.sign(simulator.state.offset_m))
+    np.testing.assert_array_equal(np.sign(told["heading"]), np.sign(simulator.state.heading_error_rad))
+    for _ in range(6):
+        simulator.step(np.full(16, -1.0), np.full(16, 0.2))
+    assert (dict(zip(FACTS, facts(simulator).T, strict=True))["wheels"] > 0.3).all()  # full left
+
+
+def test_a_driver_that_is_gone_is_noticed() -> None:
+    with Practice(CONTRACT, "training", cars=2, steps=10, seed=2) as practice:
+        practice._process.kill()
+        practice._process.join()
+        assert not practice.alive

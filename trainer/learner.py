@@ -1,0 +1,55 @@
+"""What all learners share: a Q network, its optimiser, and what it thinks of each action."""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from models.contract import Contract
+from trainer.hyperparameters import Hyperparameters
+from trainer.network import PatchConv2D, q_network
+
+
+class Learner:
+    """A Q network that learns. Each kind of learner adds its update and names what it changes."""
+
+    def __init__(self, contract: Contract, settings: Hyperparameters) -> None:
+        keras.utils.set_random_seed(settings.seed)
+        self.contract, self.settings = contract, settings
+        self.online = q_network(contract, settings.network, PatchConv2D)
+        self._optimizer = keras.optimizers.Adam(settings.learning_rate, epsilon=1.5e-4)
+        self._mirrored_action = np.array([contract.actions.mirrored(a) for a in range(len(contract.actions))])
+        self._rng = np.random.default_rng(settings.seed)
+
+    @property
+    def _parts(self) -> Mapping[str, keras.Model | keras.optimizers.Optimizer]:
+        """All that learning changes, by name."""
+        return {"online": self.online, "optimizer": self._optimizer}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that learning changes: networks and the optimiser's moments, by name."""
+        return {
+            f"{name}.{index}": variable.numpy()
+            for name, part in self._parts.items()
+            for index, variable in enumerate(part.variables)
+        }
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from such a state. Raises KeyError or ValueError where it is of another network."""
+        for name, part in self._parts.items():
+            for index, variable in enumerate(part.variables):
+                variable.assign(state[f"{name}.{index}"])
+
+    def advantages(self, observation: np.ndarray) -> np.ndarray:
+        """uint8 (B, size, size, stack) -> float32 (B, actions)."""
+        return self._advantages(observation).numpy()
+
+    @tf.function(jit_compile=True)
+    def _advantages(self, observation: tf.Tensor) -> tf.Tensor:
+        return self.online(as_input(observation), training=False)[1]
+
+
+def as_input(observation: tf.Tensor) -> tf.Tensor:
+    """uint8 (B, size, size, stack) -> float32 in [0, 1]."""
+    return tf.cast(observation, tf.float32) * (1 / 255)

@@ -1,0 +1,157 @@
+"""Experience for learning from rolled-out values: a process of its own drives, looks and values; the trainer draws.
+
+The cars are driven by someone who sees the track and errs on purpose, so that every way of standing on a road is seen,
+also those from which only a good driver comes back. Imports no TensorFlow: the process starts in a second.
+"""
+
+import ctypes
+import multiprocessing
+from dataclasses import dataclass
+from multiprocessing.sharedctypes import RawArray, RawValue
+from typing import Any
+
+import cv2
+import numpy as np
+
+from models.contract import Contract
+from models.observation import shrink
+from sim_bridge.distributions import TABLES
+from sim_bridge.pursuit import pure_pursuit
+from sim_bridge.rollout import LEFT, rolled_out_values
+from sim_bridge.simulator import Simulator
+from trainer.replay import stacked
+
+WORLD_STEPS = 80  # about how long a car stays in a world, 4 s: the next one teaches more than another lap
+LOOKAHEADS_M = (0.45, 0.6, 0.8)  # of the drivers
+MOST_ERROR = 0.5  # of a driver's steering, standard deviation; it lasts a third of a second
+PUSH_SHARE = 0.02  # of the steps begin with a push: any steering, held for 0.2 to 0.6 s
+AHEAD_M = (0.4, 0.8, 1.2)  # where the road's direction is asked for
+FACTS = ("offset", "heading", *(f"bend at {ahead_m} m" for ahead_m in AHEAD_M), "wheels")  # all + left but wheels
+_FACT_SCALE = np.array([1, 1.5, 1.5, 1, 0.8, -0.7], np.float32)  # to a standard deviation near 0.5, + left
+
+
+@dataclass
+class Lesson:
+    """B moments. observation: uint8 (B, size, size, stack); values: float32 (B, actions), the return of each action;
+    facts: float32 (B, facts), what the simulator knows and the picture shows, + left."""
+
+    observation: np.ndarray
+    values: np.ndarray
+    facts: np.ndarray
+
+    def mirror(self, which: np.ndarray, mirrored_action: np.ndarray) -> None:
+        """Turn these moments, bool (B,), into those of a left-right mirrored world, in place."""
+        for index in np.flatnonzero(which):
+            cv2.flip(self.observation[index], 1, dst=self.observation[index])
+        self.values[which] = self.values[which][:, mirrored_action]
+        self.facts[which] *= -1
+
+
+class Practice:
+    """The last `steps` steps of `cars` cars, in memory that the driving process fills; a context, while it drives."""
+
+    def __init__(self, contract: Contract, table: str, cars: int, steps: int, seed: int) -> None:
+        size, _, self._stack = contract.observation.shape
+        self._steps, self._cars, self._rng = steps, cars, np.random.default_rng(seed)
+        self._memory = (
+            RawArray(ctypes.c_uint8, steps * cars * size * size),
+            RawArray(ctypes.c_float, steps * cars * len(contract.actions)),
+            RawArray(ctypes.c_float, steps * cars * len(FACTS)),
+            RawArray(ctypes.c_int32, steps * cars),
+        )
+        self._arrays = _arrays(self._memory, contract, steps, cars)
+        self._done, self._ended = RawValue(ctypes.c_int64, 0), RawValue(ctypes.c_bool, False)
+        self._process = multiprocessing.get_context("spawn").Process(
+            target=_drive, args=(contract, table, cars, steps, seed, self._memory, self._done, self._ended), daemon=True
+        )
+
+    def __enter__(self) -> "Practice":
+        self._process.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.value = True
+        self._process.join(10)
+        self._process.kill()
+
+    @property
+    def frames(self) -> int:
+        """Seen so far, of all cars together."""
+        return int(self._done.value) * self._cars
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still drives."""
+        return self._process.is_alive()
+
+    def draw(self, count: int) -> Lesson:
+        """`count` moments out of the memory, with replacement."""
+        views, values, facts, age = self._arrays
+        newest = self._done.value  # slots from here on may be in the writing
+        oldest = max(0, newest - self._steps + self._stack + 1)
+        slot, car = self._rng.integers(oldest, newest, count) % self._steps, self._rng.integers(0, self._cars, count)
+        return Lesson(stacked(views, age, slot, car, self._stack), values[slot, car], facts[slot, car])
+
+    def frames_for_calibration(self, count: int) -> np.ndarray:
+        """`count` observations, uint8 (count, size, size, stack)."""
+        return self.draw(count).observation
+
+
+def _arrays(memory: tuple[Any, ...], contract: Contract, steps: int, cars: int) -> tuple[np.ndarray, ...]:
+    size = contract.observation.size
+    shapes = ((size, size), (len(contract.actions),), (len(FACTS),), ())
+    return tuple(
+        np.frombuffer(part, part._type_).reshape(steps, cars, *shape)
+        for part, shape in zip(memory, shapes, strict=True)
+    )
+
+
+def _drive(
+    contract: Contract, table: str, cars: int, steps: int, seed: int, memory: tuple[Any, ...], done: Any, ended: Any
+) -> None:
+    """The process: drives until it is told to end."""
+    cv2.setNumThreads(1)
+    views, values, told, age = _arrays(memory, contract, steps, cars)
+    rng, spec = np.random.default_rng(seed), contract.observation
+    simulator = Simulator(cars, TABLES[table], seed, spec)
+    throttle = np.full(cars, contract.actions.throttle[-1])
+    looks_m, errs = rng.choice(LOOKAHEADS_M, cars), rng.uniform(0, MOST_ERROR, cars)
+    error, pushed = np.zeros((2, cars))
+    push_left, steps_here = np.zeros((2, cars), int)
+    stays = rng.integers(1, WORLD_STEPS, cars)
+    while not ended.value and multiprocessing.parent_process().is_alive():
+        slot = done.value % steps
+        values[slot], told[slot], age[slot] = (
+            rolled_out_values(simulator, contract.actions),
+            facts(simulator),
+            steps_here,
+        )
+        for car in range(cars):
+            views[slot, car] = shrink(simulator.road(car), spec)
+        done.value += 1
+
+        error = 0.85 * error + 0.53 * errs * rng.standard_normal(cars)
+        push = (push_left <= 0) & (rng.uniform(size=cars) < PUSH_SHARE)
+        push_left = np.where(push, rng.integers(4, 12, cars), push_left - 1)
+        pushed = np.where(push, rng.uniform(-1, 1, cars), pushed)
+        steering = np.where(push_left > 0, pushed, pure_pursuit(simulator, looks_m) + error)
+        state = simulator.step(steering, throttle)
+        steps_here += 1
+        leaving = (steps_here >= stays) | (np.abs(state.offset_m) > LEFT * state.half_width_m)
+        if leaving.any():
+            cars_leaving = np.flatnonzero(leaving)
+            simulator.reset(*cars_leaving.tolist())
+            steps_here[leaving] = error[leaving] = push_left[leaving] = 0
+            stays[leaving] = rng.integers(WORLD_STEPS // 2, WORLD_STEPS * 3 // 2, len(cars_leaving))
+            looks_m[leaving] = rng.choice(LOOKAHEADS_M, len(cars_leaving))
+            errs[leaving] = rng.uniform(0, MOST_ERROR, len(cars_leaving))
+            scale = rng.uniform(0.6, 1.1, len(cars_leaving))  # slower and a little faster than the policy will drive
+            throttle[leaving] = contract.actions.throttle[-1] * scale
+
+
+def facts(simulator: Simulator) -> np.ndarray:
+    """float32 (n, facts)."""
+    state = simulator.state
+    bends = [simulator.road_turn(ahead_m) for ahead_m in AHEAD_M]
+    told = [state.offset_m / state.half_width_m, state.heading_error_rad, *bends, simulator.bicycles.steering]
+    return np.stack(told, axis=1).astype(np.float32) * _FACT_SCALE

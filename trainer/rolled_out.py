@@ -1,0 +1,135 @@
+"""Learning from rolled-out values: every picture teaches what each action is worth there, so nothing is explored.
+
+Where worlds differ as much as real rooms do, Q learnt by bootstrapping stalls: it has one noisy goal per picture, for
+the one action taken. The simulator knows the road, so it can drive on from each picture with each action
+(sim_bridge/rollout.py), and the network regresses all those returns at once. What the simulator knows besides, such as
+the next bend, is learnt along and left out of the export: M. Jaderberg et al., Reinforcement Learning with Unsupervised
+Auxiliary Tasks (2016), with facts for tasks.
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from errors import UserError
+from models.contract import Contract
+from trainer.hyperparameters import Hyperparameters
+from trainer.learner import Learner, as_input
+from trainer.practice import FACTS, Lesson, Practice
+from trainer.progress import Progress, merit, validate
+
+SCALE = 0.25  # of returns, so that advantages spread about 1, where Huber's loss bends
+WARM_UP = 200  # updates until the learning rate is reached
+
+
+class Regression(Learner):
+    """A Q network and facts beside it, learnt from returns of all actions."""
+
+    def __init__(self, contract: Contract, settings: Hyperparameters) -> None:
+        super().__init__(contract, settings)
+        facts = keras.layers.Dense(len(FACTS), name="facts")(self.online.get_layer("dense").output)
+        self._taught = keras.Model(self.online.input, [*self.online.outputs, facts])
+        self._optimizer.build(self._taught.trainable_variables)
+
+    @property
+    def _parts(self) -> Mapping[str, keras.Model | keras.optimizers.Optimizer]:
+        return {"online": self._taught, "optimizer": self._optimizer}
+
+    def learn(self, lesson: Lesson, learning_rate: float) -> tuple[float, float]:
+        """One update. Returns the Huber loss of the advantages and the mean return of the best actions, scaled."""
+        lesson.mirror(self._rng.uniform(size=len(lesson.values)) < 0.5, self._mirrored_action)
+        goals = SCALE * lesson.values
+        loss = self._update(lesson.observation, goals, lesson.facts, np.float32(learning_rate))
+        return float(loss), float(goals.max(axis=1).mean())
+
+    @tf.function(jit_compile=True)
+    def _update(self, observation, goals, facts, learning_rate):
+        goal_value = tf.reduce_mean(goals, axis=1, keepdims=True)  # the advantages' mean is 0
+        with tf.GradientTape() as tape:
+            value, advantage, told = self._taught(as_input(observation), training=True)
+            loss = tf.reduce_mean(keras.losses.huber(goals - goal_value, advantage))
+            value_loss = tf.reduce_mean(keras.losses.huber(goal_value, value))
+            facts_loss = tf.reduce_mean(tf.abs(told - facts))
+            total = loss + 0.1 * value_loss + self.settings.facts * facts_loss
+        variables = self._taught.trainable_variables
+        gradients, _ = tf.clip_by_global_norm(tape.gradient(total, variables), self.settings.gradient_clip)
+        self._optimizer.learning_rate.assign(learning_rate)
+        self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return loss
+
+
+def train(
+    contract: Contract,
+    settings: Hyperparameters,
+    budget_s: float | None,
+    budget_frames: int | None,
+    report: Callable[[Progress], None],
+    evaluated: Callable[[Learner, Progress], None],
+    stop: Callable[[], bool],
+    resume: Callable[[Learner], Progress] = lambda learner: Progress(),
+) -> tuple[Learner, Practice]:
+    """As ddqn.train; the practice that is returned has ended, its memory is still there.
+
+    Raises UserError where the driving process dies.
+    """
+    with contextlib.suppress(RuntimeError):  # too late where TensorFlow has begun to compute, as in tests
+        # A core is the driving process's: with a thread there too, every product waits for that thread.
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, len(os.sched_getaffinity(0)) - 1))
+    learner = Regression(contract, settings)
+    progress = resume(learner)
+    steps = settings.replay // settings.envs
+    seed = settings.seed + progress.frames
+    before_s, before_frames, progress.epsilon = progress.elapsed_s, progress.frames, 0.0
+    started = reported = measured = time.monotonic()
+    losses: list[float] = []
+    progress.actions = np.zeros(len(contract.actions), int)  # the best ones
+    ended = False
+    with Practice(contract, settings.table, settings.envs, steps, seed) as practice:
+        while practice.frames < settings.learning_starts:
+            _check(practice)
+            if stop():
+                return learner, practice
+            time.sleep(0.05)
+        updates_here = 0
+        while not ended:
+            learning_rate = settings.learning_rate * (0.51 + 0.49 * np.cos(np.pi * min(1.0, progress.share)))
+            learning_rate *= min(1.0, (1 + updates_here) / WARM_UP)
+            lesson = practice.draw(settings.batch)
+            loss, progress.q = learner.learn(lesson, learning_rate)
+            progress.actions += np.bincount(lesson.values.argmax(axis=1), minlength=len(progress.actions))
+            losses.append(loss)
+            progress.updates += 1
+            updates_here += 1
+
+            now = time.monotonic()
+            progress.elapsed_s, progress.frames = before_s + now - started, before_frames + practice.frames
+            progress.share = max(
+                (now - started) / budget_s if budget_s else 0.0,
+                practice.frames / budget_frames if budget_frames else 0.0,
+            )
+            ended = progress.share >= 1 or stop()
+            if ended or now - measured > settings.evaluate_every_s:
+                progress.evaluation = validate(learner, settings.evaluate_cars, paths=ended)
+                if progress.best is None or merit(progress.evaluation) >= merit(progress.best):
+                    progress.best = progress.evaluation
+                evaluated(learner, progress)
+                measured = time.monotonic()
+            if progress.evaluation or now - reported > 1:
+                _check(practice)
+                progress.loss = float(np.mean(losses))
+                losses.clear()
+                report(progress)
+                progress.actions[:] = 0
+                reported = now
+            progress.evaluation = None
+    return learner, practice
+
+
+def _check(practice: Practice) -> None:
+    if not practice.alive:
+        raise UserError("the process that drives the cars has died, maybe for want of memory; close other programs")
