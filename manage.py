@@ -281,13 +281,14 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 def bench_sim_command(
     rounds: RoundsOption = 5,
     steps: Annotated[int, typer.Option(min=10, help="Frames an episode; each ends with a new world.")] = 600,
+    table: Annotated[str, typer.Option(help="Worlds: training, evaluation, wide or real.")] = "training",
     as_json: JsonOption = False,
 ) -> None:
     """Frames a second of the simulator on one core, beside Gymnasium's CarRacing-v3."""
     from sim_bridge.bench import bench_sim, print_table  # noqa: PLC0415
     from sim_bridge.rounds import report  # noqa: PLC0415
 
-    report(lambda tick: bench_sim(rounds, steps, tick), print_table, as_json=as_json)
+    report(lambda tick: bench_sim(rounds, steps, table, tick), print_table, as_json=as_json)
 
 
 @bench.command("learner")
