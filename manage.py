@@ -151,6 +151,9 @@ def evaluate(
             metavar="PATH", help="Instead: on a recording, or a folder of them, beside its human. May be repeated."
         ),
     ] = None,
+    still: Annotated[
+        bool, typer.Option("--still", help="With --tub: nothing moves in what it is shown, each frame fills the stack.")
+    ] = False,
     reports: Annotated[Path, typer.Option(metavar="FOLDER", help="Where a picture of each recording goes.")] = PROJECT
     / "reports",
     as_json: Annotated[
@@ -165,11 +168,13 @@ def evaluate(
     _crossings_need_a_track(crossings, track)
     if tub and track:
         raise UserError("--track drives and --tub looks on; give one of them")
+    if still and not tub:
+        raise UserError("--still is for recordings; name one with --tub PATH, or leave it out")
     chosen = choose_model(car, model)
     if tub:
         from trainer import footage  # noqa: PLC0415
 
-        on_footage = footage.evaluate_footage(chosen, tub, reports, progress=not as_json)
+        on_footage = footage.evaluate_footage(chosen, tub, reports, still=still, progress=not as_json)
         if as_json:
             print(json.dumps(on_footage.as_json()))
         else:
