@@ -151,6 +151,9 @@ def evaluate(
             metavar="PATH", help="Instead: on a recording, or a folder of them, beside its human. May be repeated."
         ),
     ] = None,
+    still: Annotated[
+        bool, typer.Option("--still", help="With --tub: nothing moves in what it is shown, each frame fills the stack.")
+    ] = False,
     reports: Annotated[Path, typer.Option(metavar="FOLDER", help="Where a picture of each recording goes.")] = PROJECT
     / "reports",
     as_json: Annotated[
@@ -165,11 +168,13 @@ def evaluate(
     _crossings_need_a_track(crossings, track)
     if tub and track:
         raise UserError("--track drives and --tub looks on; give one of them")
+    if still and not tub:
+        raise UserError("--still is for recordings; name one with --tub PATH, or leave it out")
     chosen = choose_model(car, model)
     if tub:
         from trainer import footage  # noqa: PLC0415
 
-        on_footage = footage.evaluate_footage(chosen, tub, reports, progress=not as_json)
+        on_footage = footage.evaluate_footage(chosen, tub, reports, still=still, progress=not as_json)
         if as_json:
             print(json.dumps(on_footage.as_json()))
         else:
@@ -281,13 +286,14 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 def bench_sim_command(
     rounds: RoundsOption = 5,
     steps: Annotated[int, typer.Option(min=10, help="Frames an episode; each ends with a new world.")] = 600,
+    table: Annotated[str, typer.Option(help="Worlds: training, evaluation, wide or real.")] = "training",
     as_json: JsonOption = False,
 ) -> None:
     """Frames a second of the simulator on one core, beside Gymnasium's CarRacing-v3."""
     from sim_bridge.bench import bench_sim, print_table  # noqa: PLC0415
     from sim_bridge.rounds import report  # noqa: PLC0415
 
-    report(lambda tick: bench_sim(rounds, steps, tick), print_table, as_json=as_json)
+    report(lambda tick: bench_sim(rounds, steps, table, tick), print_table, as_json=as_json)
 
 
 @bench.command("learner")

@@ -74,9 +74,17 @@ def fit(frame: np.ndarray, spec: ObservationSpec) -> np.ndarray:
 
 
 def steer_through(
-    policy: TFLitePolicy, contract: Contract, tub: Tub, tick: Callable[[], object] = lambda: None
+    policy: TFLitePolicy,
+    contract: Contract,
+    tub: Tub,
+    tick: Callable[[], object] = lambda: None,
+    *,
+    still: bool = False,
 ) -> Clip:
     """Show the policy every record with a human angle and a readable frame; `tick` is called after each.
+
+    still: each frame fills the whole stack, so that nothing in it moves, and the turning of the car, which is the
+    human's steering, cannot be seen.
 
     At a cut (models.score.stretches) it starts anew: an empty stack, wheels ahead. Between control periods its last
     command is held, as in the car.
@@ -90,7 +98,7 @@ def steer_through(
             "name a tub that a person drove"
         )
     pieces, _ = stretches([record.timestamp_ms for record in records], [record.session_id for record in records])
-    as_recorded, in_the_mirror = _Pilot(policy, contract), _Pilot(policy, contract)
+    as_recorded, in_the_mirror = _Pilot(policy, contract, still), _Pilot(policy, contract, still)
     steering, mirrored = [], []
     for piece in pieces:
         as_recorded.start_anew()
@@ -132,8 +140,8 @@ def score_clip(clip: Clip) -> ClipScore:
 class _Pilot:
     """Observation, policy and decision of one car that is shown one row of frames."""
 
-    def __init__(self, policy: TFLitePolicy, contract: Contract) -> None:
-        self._policy, self._actions = policy, contract.actions
+    def __init__(self, policy: TFLitePolicy, contract: Contract, still: bool) -> None:
+        self._policy, self._actions, self._still = policy, contract.actions, still
         self._observer = Observer(contract.observation)
         self._steering = 0.0
 
@@ -144,6 +152,8 @@ class _Pilot:
     def steer(self, frame: np.ndarray, t_capture_ns: int) -> float:
         observation = self._observer.see(frame, t_capture_ns)
         if observation is not None:
+            if self._still:
+                observation[...] = observation[..., -1:]
             advantages = self._policy.advantages(observation)
             self._steering = float(decide(advantages[None], self._actions, np.array([self._steering])).steering[0])
         return self._steering

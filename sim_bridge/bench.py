@@ -12,6 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from errors import UserError
+from sim_bridge.distributions import TABLES
 from sim_bridge.rounds import INSTALL_PEERS, PEERS_PYTHON, Contestant, Machine, figures, machine
 
 CARS = (1, 16, 64)
@@ -35,18 +37,24 @@ class SimBench:
     machine: Machine
     rounds: int
     steps: int  # frames an episode
+    table: str  # of worlds
     results: list[Result]
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def bench_sim(rounds: int, steps: int, tick: Callable[[int, int], None]) -> SimBench:
-    """Measure; tick is called with the number of rounds done and of all. Raises UserError where a contestant fails."""
+def bench_sim(rounds: int, steps: int, table: str, tick: Callable[[int, int], None]) -> SimBench:
+    """Measure in the worlds of a table; tick is called with the number of rounds done and of all.
+
+    Raises UserError where there is no such table or a contestant fails.
+    """
+    if table not in TABLES:
+        raise UserError(f"there is no table {table!r}; there are {', '.join(TABLES)}")
     core = {max(os.sched_getaffinity(0))}
     where = machine(core)
     contestants = [
-        Contestant(name, OURS, {"cars": cars, "steps": steps, "rgb": rgb}, core)
+        Contestant(name, OURS, {"cars": cars, "steps": steps, "table": table, "rgb": rgb}, core)
         for rgb in (False, True)
         for cars in CARS
         for name in [f"{cars} car{'s' * (cars > 1)}, {'160x120 RGB picture' if rgb else 'luma of the road alone'}"]
@@ -60,6 +68,7 @@ def bench_sim(rounds: int, steps: int, tick: Callable[[int, int], None]) -> SimB
         where,
         rounds,
         steps,
+        table,
         [
             Result(one.name, 1e6 / us, us, slowest_us / us if slowest_us else None)
             for one, us in zip(contestants, (median["us_per_frame"] for median in medians), strict=True)
@@ -77,6 +86,7 @@ def print_table(result: SimBench, console: Console) -> None:
         ratio = "" if row.times_car_racing is None else f"{row.times_car_racing:.1f}"
         table.add_row(row.name, f"{row.frames_per_s:,.0f}", f"{row.us_per_frame:.1f}", ratio)
     console.print(table)
-    console.print(f"medians of {result.rounds} rounds in turn, episodes of {result.steps} frames, new worlds included")
+    worlds = f"new worlds of the table {result.table!r} included"
+    console.print(f"medians of {result.rounds} rounds in turn, episodes of {result.steps} frames, {worlds}")
     if not PEERS_PYTHON.exists():
         console.print(f"CarRacing-v3 is not installed; to see it beside, type `{INSTALL_PEERS}`")

@@ -1,4 +1,4 @@
-"""What the camera sees of its own car: a bumper, a hood, wheels or a cable at the lower edge, and its shadow."""
+"""What the camera sees of its own car: a bumper, a hood, wheels or a cable at the lower edge."""
 
 import cv2
 import numpy as np

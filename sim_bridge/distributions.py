@@ -91,6 +91,7 @@ EVALUATION: Table = {
     "lens_blur_px": Always(0.0),
     "sharpening": Always(0.0),
     "exposure_s": Always(0.0),
+    "own_shadow": Always(0.0),
     "body": Always("none"),
     "body_share": Always(0.0),
     "body_colour": Always((0.0, 0.0, 0.0)),

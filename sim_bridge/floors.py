@@ -46,15 +46,16 @@ def _planks(scene: Scene, pixels_per_m: float, rng: np.random.Generator) -> Tile
     bright, second = _plain(rows, columns)
     bright += 0.04 * rng.uniform(0.0, 1.3) * _noise(rows, columns, 1, int(rng.integers(12, 60)), rng)
     joint = max(1, round(rng.uniform(0.002, 0.008) * pixels_per_m))
-    shades = _shades((boards, 4), scene, rng)
+    shades, joints = _shades((boards, 4), scene, rng), np.zeros((rows, columns), bool)
     for board in range(boards):
-        strip = bright[board * width : (board + 1) * width]
+        own = slice(board * width, (board + 1) * width)
         start = int(rng.integers(length))
         for piece in range(4):
             at = np.arange(start + piece * length, start + (piece + 1) * length) % columns
-            strip[:, at] *= shades[board, piece]
-            strip[:, at[:joint]] *= scene.floor_joint
-        strip[:joint] *= scene.floor_joint
+            bright[own, at] *= shades[board, piece]
+            joints[own, at[:joint]] = True
+        joints[own][:joint] = True
+    bright[joints] = scene.floor_joint
     return (bright, second) if rng.uniform() < 0.5 else (bright.T.copy(), second.T.copy())
 
 
@@ -67,16 +68,17 @@ def _tiles(scene: Scene, pixels_per_m: float, rng: np.random.Generator) -> Tile:
     joint_px = rng.uniform(0.002, 0.015) * pixels_per_m
     joint = max(1, round(joint_px))
     colour = 1 + (scene.floor_joint - 1) * min(1.0, joint_px)  # a joint thinner than a pixel is a pale one
-    shades = _shades((down, across), scene, rng)
+    shades, joints = _shades((down, across), scene, rng), np.zeros(bright.shape, bool)
     shift = int(rng.choice([0, 0, width // 2]))
     for row in range(down):
+        own = slice(row * height, (row + 1) * height)
         for column in range(across):
             at = np.arange(column * width + shift * (row % 2), (column + 1) * width + shift * (row % 2))
             at %= across * width
-            strip = bright[row * height : (row + 1) * height]
-            strip[:, at] *= shades[row, column]
-            strip[:, at[:joint]] *= colour
-        bright[row * height : row * height + joint] *= colour
+            bright[own, at] *= shades[row, column]
+            joints[own, at[:joint]] = True
+        joints[own][:joint] = True
+    bright[joints] = colour
     bright += 0.03 * rng.uniform() * _noise(*bright.shape, 12, 12, rng)
     return bright, second
 

@@ -76,7 +76,7 @@ def _fill(canvas: Canvas, track: Track, scene: Scene, across: list[Across]) -> N
 
 
 def _wear(canvas: Canvas, bare: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:
-    """Let the floor without its lines show through in spots of 2 to 15 cm, in place."""
+    """Let the floor without its lines show through in spots of 2 to 10 cm, in place."""
     size = int(rng.integers(64, 320))
     spots = cv2.resize(rng.uniform(size=(32, 32)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
     worn = (spots < np.quantile(spots, scene.line_worn)).astype(np.uint8)

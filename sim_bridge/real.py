@@ -68,15 +68,16 @@ def _layout(drawn: Drawn, rng: np.random.Generator) -> tuple[str, ...]:
 
 
 def tinted(grey: float, tint: float, rng: np.random.Generator) -> RGB:
-    """A colour of the given luma, each channel off by up to a share `tint`; none is brighter than white."""
+    """A colour of the given luma, each channel off by up to a share `tint`, less where one would be beyond white."""
     colour = 1 - tint * rng.uniform(size=3)
-    red, green, blue = np.clip(colour * grey / luma(tuple(colour)), 0, 255)
+    colour *= grey / luma(tuple(colour))
+    red, green, blue = grey + (colour - grey) * min(1.0, (255 - grey) / max(1e-9, colour.max() - grey))
     return float(red), float(green), float(blue)
 
 
 def unlike(grey: float, least: float, brighter: float, rng: np.random.Generator) -> float:
-    """A grey that differs from another by at least `least` levels; the share `brighter`
-    of them upwards, where there is room."""
+    """A grey that differs from another by at least `least` levels, upwards in the share `brighter` of all cases, or
+    where there is no room downwards."""
     up = rng.uniform() < brighter
     up = (up and grey + least <= 250) or grey - least < 4
     room = (250 - grey if up else grey - 4) - least
@@ -90,13 +91,12 @@ def _bed(drawn: Drawn) -> float:
 
 
 def _fill_colour(drawn: Drawn, rng: np.random.Generator) -> RGB:
-    """Asphalt paint, black vinyl, coloured carpet, white sheets; as often darker than the floor as brighter would hide
-    most road mats, which are dark."""
+    """Asphalt paint, black vinyl, coloured carpet, white sheets: two of three are darker than the floor."""
     return tinted(unlike(luma(drawn["ground_colour"]), 12, 0.35, rng), 0.4, rng)
 
 
 def _edge_colour(drawn: Drawn, rng: np.random.Generator) -> RGB:
-    """White tape on cream tiles differs by 20 levels, black on a white sheet by 230; three of four are brighter."""
+    """White tape on cream tiles differs by 35 levels, black on a white sheet by 230; three of four are brighter."""
     return tinted(unlike(_bed(drawn), 35, 0.75, rng), 0.3, rng)
 
 
@@ -114,7 +114,8 @@ def _gain(drawn: Drawn, rng: np.random.Generator) -> float:
     """
     typical = 0.7 * _bed(drawn) + 0.3 * luma(drawn["wall_colour"])
     gain = np.clip((130 / typical) ** rng.uniform(0.7, 1) * rng.uniform(0.7, 1.45), 0.4, 8.0)
-    return float(min(gain, 225 / min(_bed(drawn), luma(drawn["edge_colour"]))))
+    lines = (luma(drawn[name]) for name in ("edge_colour", "centre_colour"))
+    return float(min(gain, *(225 / min(_bed(drawn), line) for line in lines)))
 
 
 def _fov(_: Drawn, rng: np.random.Generator) -> float:
@@ -238,6 +239,7 @@ REAL: Table = {
     "jpeg_quality": Sometimes(0.25, Integer(15, 90), 0),  # web cameras and streams
     "camera_noise": Small(0, 8, 3.0),  # daylight to a dim room
     "noise_rows": Sometimes(0.15, Uniform(0.5, 4)),
+    "own_shadow": Sometimes(0.15, Uniform(0.1, 0.6)),  # a lamp or the sun behind it
     "body": Choice({"none": 8, "bumper": 1, "hood": 0.7, "wheels": 0.5, "cable": 0.5}),
     "body_share": Small(0.02, 0.15),  # more would hide the road
     "body_colour": Colour(5, 160, 0.4),

@@ -172,7 +172,7 @@ class Scene:
     zebras: int  # zebra crossings and chequered bars across the road
     stop_lines: int  # single bars across the road
     stray_lines: int  # lines on the floor that are not the road's: other tracks, sports fields, cables
-    stray_shapes: int  # letters, sheets, squares of tape
+    stray_shapes: int  # beside the road: sheets, stains, corners of tape
     # the floor
     floor: str  # a name from sim_bridge/floors.py
     floor_piece_m: float  # size of a tile, width of a plank
@@ -207,6 +207,7 @@ class Scene:
     lens_blur_px: float  # standard deviation
     sharpening: float  # the camera's own, strength of its halos
     exposure_s: float  # how long a frame is exposed: what moves meanwhile is smeared
+    own_shadow: float  # share of the light that the car takes from what lies before it
     body: str  # what is seen of the car itself: none, bumper, hood, wheels or cable
     body_share: float  # of the picture's height
     body_colour: RGB

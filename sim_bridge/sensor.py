@@ -29,7 +29,7 @@ class Sensor:
             noise = noise + scene.noise_rows * rng.standard_normal((len(noise), 1)).astype(np.float32)
         self._noise = np.clip(128.5 + noise, 0, 255).astype(np.uint8)  # 128 is none; a frame gets a window of it
         self._curve = _curve(scene)
-        self._vignette = _vignette(scene, spec) if scene.vignette else None
+        self._vignette = _vignette(scene, spec) if scene.vignette or scene.own_shadow else None
         self._body = overlay(scene, spec, shade, rng) if scene.body != "none" else None
 
     def develop(
@@ -118,6 +118,11 @@ def _curve(scene: Scene) -> np.ndarray | None:
 
 
 def _vignette(scene: Scene, spec: ObservationSpec) -> np.ndarray:
-    """How bright each pixel is beside the picture's middle, 255 is as bright, uint8 (frame_height, frame_width)."""
+    """How bright each pixel is beside the picture's middle, 255 is as bright, uint8 (frame_height, frame_width).
+
+    Darker towards the corners, and in the car's own shadow, which lies in front of it: at the lower edge.
+    """
     rows, columns = np.mgrid[-1 : 1 : spec.frame_height * 1j, -1 : 1 : spec.frame_width * 1j]
-    return np.round(255 * (1 - scene.vignette * (rows**2 + columns**2) / 2)).astype(np.uint8)
+    bright = 1 - scene.vignette * (rows**2 + columns**2) / 2
+    bright *= 1 - scene.own_shadow * np.exp(-2 * (columns**2 + (1 - rows) ** 2) ** 2)
+    return np.round(255 * bright).astype(np.uint8)

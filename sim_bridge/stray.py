@@ -1,4 +1,4 @@
-"""What lies on the floor and is not the road's course: bars across it, other lines, cables, letters, sheets."""
+"""What lies on the floor and is not the road's course: bars across it, other lines, cables, sheets, tape."""
 
 import numpy as np
 

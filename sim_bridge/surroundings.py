@@ -2,7 +2,8 @@
 
 For each of 128 directions about the car the nearest wall and the nearest thing are found once a frame. A pixel that
 looks in such a direction meets them at the height `distance x slope + camera height` above the floor; where that is
-below the floor, it sees the floor in front of them, and in a glossy floor what stands as high above it.
+below the floor, it sees the floor in front of them, and in a glossy floor what stands as high above it. Of two things
+in one direction the nearer hides the farther, even where it is lower.
 """
 
 import math

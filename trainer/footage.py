@@ -53,8 +53,12 @@ def _figures(clip: ClipScore) -> dict[str, float]:
     }
 
 
-def evaluate_footage(model: Model, paths: Sequence[Path], reports: Path, *, progress: bool) -> FootageEvaluation:
+def evaluate_footage(
+    model: Model, paths: Sequence[Path], reports: Path, *, still: bool, progress: bool
+) -> FootageEvaluation:
     """Run the int8 policy over each tub (a path may be a folder of them); leave a PNG per clip in `reports`.
+
+    still: as steer_through's.
 
     Raises TubError or ScoreError where a tub cannot be read or scored, StorageError where a PNG cannot be written.
     """
@@ -66,7 +70,9 @@ def evaluate_footage(model: Model, paths: Sequence[Path], reports: Path, *, prog
     ) as bars:  # fmt: skip
         for name, tub in tubs.items():
             task = bars.add_task(name, total=len(tub.records))
-            clip = steer_through(model.policy, model.contract, tub, tick=lambda task=task: bars.advance(task))
+            clip = steer_through(
+                model.policy, model.contract, tub, tick=lambda task=task: bars.advance(task), still=still
+            )
             bars.update(task, total=len(clip.records))
             scores[name] = score_clip(clip)
             write_png(reports / f"{name}.png", draw_clip(name, clip, scores[name], model.contract.observation))

@@ -21,7 +21,7 @@ from models.contract import Contract
 from trainer.hyperparameters import Hyperparameters
 from trainer.learner import Learner, as_input
 from trainer.practice import FACTS, Lesson, Practice
-from trainer.progress import Progress, merit, validate
+from trainer.progress import Progress, validate
 
 SCALE = 0.25  # of returns, so that advantages spread about 1, where Huber's loss bends
 WARM_UP = 200  # updates until the learning rate is reached
@@ -114,9 +114,8 @@ def train(
             )
             ended = progress.share >= 1 or stop()
             if ended or now - measured > settings.evaluate_every_s:
-                progress.evaluation = validate(learner, settings.evaluate_cars, paths=ended)
-                if progress.best is None or merit(progress.evaluation) >= merit(progress.best):
-                    progress.best = progress.evaluation
+                # The last network is the best: nothing is bootstrapped, and the learning rate falls to nothing.
+                progress.best = progress.evaluation = validate(learner, settings.evaluate_cars, paths=ended)
                 evaluated(learner, progress)
                 measured = time.monotonic()
             if progress.evaluation or now - reported > 1:

@@ -1,8 +1,9 @@
 """Every way in which a Donkey car is known to run away (docs/safety.md), caused on real processes; then the simulated
 chip is read, by its own time stamps.
 
-The limits are the promised ones. A machine that is busy wakes its processes late; how late is measured by a thread of
-the test's own in the same window, and that much is allowed for each of the three processes between event and chip.
+The limits are the promised ones. While it is measured, the driving program goes before the machine's other work. Still
+a busy machine wakes its processes late; how late is measured by threads of the test's own in the same window, and that
+much is allowed for each of the three processes between event and chip.
 """
 
 import asyncio
@@ -36,7 +37,6 @@ from tests.car.hazards import (
     driving,
     environment,
     guardian_arguments,
-    waited_for_a_processor_ms,
 )
 from tests.car.page.test_server import hear, say
 
@@ -57,21 +57,6 @@ def stands_in_time(row: int, chip: Chip, event_ns: int, lateness: Lateness, note
     measured_ms, late_ms = chip.neutral_ms(event_ns), lateness.worst_ms(event_ns)
     assert measured_ms <= limit_ms + PROCESSES * late_ms, f"{measured_ms:.1f} ms, woken up to {late_ms:.1f} ms late"
     record(row, measured_ms=measured_ms, late_ms=late_ms, note=note)
-
-
-def stands_in_time_by_a_new_guardian(
-    chip: Chip, drive: Drive, event_ns: int, lateness: Lateness, *, noticed_ms: float = 0.0
-) -> None:
-    """Row 18. A program that starts computes, so what counts is how long it waited for a processor, which it says.
-    noticed_ms: when at the latest the old one is taken for dead."""
-    limit_ms = HAZARDS[18].limit_ms
-    assert limit_ms is not None
-    measured_ms, late_ms = chip.neutral_ms(event_ns), lateness.worst_ms(event_ns)
-    waited_ms = waited_for_a_processor_ms(drive.guardian_pid())
-    limit_ms += noticed_ms + PROCESSES * late_ms + waited_ms
-    assert measured_ms <= limit_ms, f"{measured_ms:.1f} ms; woken {late_ms:.1f} ms late; waited {waited_ms:.1f} ms"
-    if not noticed_ms:
-        record(18, measured_ms=measured_ms, late_ms=max(late_ms, waited_ms))
 
 
 def ended(drive: Drive) -> str:
@@ -414,7 +399,7 @@ def test_18_the_guardian_is_killed(car: Path) -> None:
     with driving(car) as (chip, drive, lateness):
         event_ns = time.monotonic_ns()
         kill_the_guardian(drive)
-        stands_in_time_by_a_new_guardian(chip, drive, event_ns, lateness)
+        stands_in_time(18, chip, event_ns, lateness)
         time.sleep(0.5)
         assert chip.now().neutral  # nobody has armed the new one
         assert drive.process.poll() is None
@@ -488,7 +473,7 @@ def test_18_the_guardian_hangs(car: Path) -> None:
     with driving(car) as (chip, drive, lateness):
         event_ns = time.monotonic_ns()
         os.kill(drive.guardian_pid(), signal.SIGSTOP)
-        stands_in_time_by_a_new_guardian(chip, drive, event_ns, lateness, noticed_ms=HANGS_NS / 1e6)
+        assert chip.neutral_ms(event_ns) <= HANGS_NS / 1e6 + 500 + PROCESSES * lateness.worst_ms(event_ns)
         assert drive.process.poll() is None
 
 

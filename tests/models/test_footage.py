@@ -90,6 +90,17 @@ def test_no_stack_and_no_command_crosses_a_cut(tmp_path: Path) -> None:
         assert stack == pytest.approx(expected, abs=1), i
 
 
+def test_where_nothing_is_to_move_each_frame_fills_the_stack(tmp_path: Path) -> None:
+    levels = [4 * i for i in range(40)]
+    lines = [line(i, _timestamp_ms=1795340170000 + 50 * i) for i in range(40)]
+    watcher = Watcher()
+    steer_through(
+        watcher, CONTRACT, Tub(paint(write_tub(tmp_path / "tub", lines), [flat(level) for level in levels])), still=True
+    )
+    for level, observation in zip(levels, watcher.seen[::2], strict=True):
+        assert observation[0, 0].astype(int) == pytest.approx([level] * 4, abs=1)
+
+
 def test_between_control_periods_the_command_is_held(tmp_path: Path) -> None:
     """60 frames a second, 20 decisions."""
     lines = [line(i, _timestamp_ms=1795340170000 + round(1000 * i / 60)) for i in range(120)]

@@ -23,7 +23,7 @@ def test_the_benchmark_prints_its_table(manage) -> None:
 @pytest.mark.skipif(not PEERS_PYTHON.exists(), reason="CarRacing-v3 is not installed: type `make peers`")
 def test_car_racing_is_the_measure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "CARS", (1,))
-    rows = bench.bench_sim(1, 10, lambda done, of: None).as_json()["results"]
+    rows = bench.bench_sim(1, 10, "training", lambda done, of: None).as_json()["results"]
     assert [row["name"] for row in rows][-1] == "CarRacing-v3"
     assert rows[-1]["times_car_racing"] == 1
     for row in rows:
@@ -34,9 +34,15 @@ def test_without_the_peers_only_ours_is_measured(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(bench, "PEERS_PYTHON", tmp_path / "none")
     monkeypatch.setattr(bench, "CARS", (2,))
     ticks = []
-    result = bench.bench_sim(2, 10, lambda done, of: ticks.append((done, of)))
+    result = bench.bench_sim(2, 10, "real", lambda done, of: ticks.append((done, of)))
     assert ticks == [(done, 4) for done in range(1, 5)]
     assert [row.times_car_racing for row in result.results] == [None, None]
+    assert result.table == "real"
+
+
+def test_a_table_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(UserError, match="there is no table 'raal'; there are training, evaluation, wide, real"):
+        bench.bench_sim(1, 10, "raal", lambda done, of: None)
 
 
 def test_figures_are_medians_by_contestant(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +68,7 @@ def test_a_contestant_that_fails_is_one_line() -> None:
 
 
 def test_a_contestant_keeps_to_its_cores() -> None:
-    one = Contestant("ours", OURS, {"cars": 1, "steps": 10, "rgb": False}, {0})
+    one = Contestant("ours", OURS, {"cars": 1, "steps": 10, "table": "real", "rgb": False}, {0})
     try:
         status = Path(f"/proc/{one._process.pid}/status").read_text()
     finally:

@@ -73,3 +73,43 @@ def test_cars_do_not_feel_each_other() -> None:
         alone, _ = drive(scene(latency_s=latency_s), steering, 0.2, 20)
         assert cars.x_m[car] == pytest.approx(alone.x_m[0], abs=1e-12)
         assert cars.heading_rad[car] == pytest.approx(alone.heading_rad[0], abs=1e-12)
+
+
+def test_a_servo_turns_no_faster_than_it_can() -> None:
+    cars, _ = drive(scene(servo_rate_per_s=4.0), 1.0, 0.2, 3)
+    assert cars.steering[0] == pytest.approx(3 * PERIOD_S * 4.0)
+    cars.step(np.array([-1.0]), np.array([0.2]))
+    assert cars.steering[0] == pytest.approx(2 * PERIOD_S * 4.0)
+    lagging, _ = drive(scene(servo_rate_per_s=1000.0, servo_lag_s=0.1), 0.8, 0.2, 4)
+    free, _ = drive(scene(servo_lag_s=0.1), 0.8, 0.2, 4)
+    assert lagging.heading_rad[0] == free.heading_rad[0]
+
+
+def test_uneven_steering_turns_more_to_one_side() -> None:
+    changes = {"steering_uneven": 0.1, "full_lock_deg": 20.0}
+    right, left = (drive(scene(**changes), side, 0.2, 20)[0].heading_rad[0] for side in (1.0, -1.0))
+    wheel_rad = np.radians(20.0)
+    assert -right / left == pytest.approx(np.tan(1.1 * wheel_rad) / np.tan(0.9 * wheel_rad), rel=1e-6)
+
+
+def test_a_slipping_car_turns_less_the_faster_it_is() -> None:
+    for top_speed_m_s in (2.5, 10.0):
+        gripping, slipping = (
+            drive(scene(slip_s2_m2=slip, top_speed_m_s=top_speed_m_s), 0.5, 0.2, 20)[0] for slip in (0.0, 0.1)
+        )
+        expected = 1 / (1 + 0.1 * (0.2 * top_speed_m_s) ** 2)
+        assert slipping.heading_rad[0] / gripping.heading_rad[0] == pytest.approx(expected, rel=1e-3)
+
+
+def test_latency_jitters_between_its_bounds_anew_in_each_period() -> None:
+    """A step of the throttle is felt at another time in each period it can be given in."""
+    felt_s = []
+    for wait in range(30):
+        cars = Bicycles(1, PERIOD_S)
+        cars.place(0, scene(latency_s=0.03, latency_jitter_s=0.06, top_speed_m_s=5.0), 0.0, 0.0, 0.0)
+        for period in range(wait + 6):
+            cars.step(np.zeros(1), np.array([0.2 if period >= wait else 0.0]))
+        felt_s.append(6 * PERIOD_S - cars.x_m[0] / 1.0)
+    assert min(felt_s) == pytest.approx(0.03, abs=0.02)
+    assert 0.06 < max(felt_s) < 0.03 + 0.06 + PERIOD_S
+    assert np.std(felt_s) > 0.008

@@ -1,4 +1,5 @@
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -6,9 +7,9 @@ import pytest
 from sim_bridge.across import CROSSING_M, road_across
 from sim_bridge.canvas import shading
 from sim_bridge.distributions import TRAINING
-from sim_bridge.ground import Ground, paint
+from sim_bridge.ground import LEVELS, Ground, paint
 from sim_bridge.room import furnish
-from sim_bridge.scene import Scene, draw_scene
+from sim_bridge.scene import Scene, draw_scene, luma
 from sim_bridge.track import Track, random_track
 
 PLAIN = {"light": 1.0, "ground_blotches": 0.0, "ground_grain": 0.0, "ground_colour": (60.0,) * 3}
@@ -76,3 +77,44 @@ def test_another_crossing_is_another_road() -> None:
     one, two = (laid_out(track, dataclasses.replace(scene, roads_across=count), 3) for count in (1, 2))
     assert (two.picture[one.picture > 240] > 240).all()
     assert (two.picture > 240).sum() > (one.picture > 240).sum() + 1000
+
+
+def test_far_pixels_see_the_mean_of_the_floor_they_cover() -> None:
+    """Each coarser level shows the same places: a spot's middle stays where it is, and its light is kept."""
+    track, scene = drawn(4, camera_area=True)
+    floor = laid_out(track, scene, 4)
+    assert len(floor.coarser) == LEVELS - 1
+
+    def middle_m(level: Ground) -> np.ndarray:
+        weights = np.where(level.picture > 100, level.picture, 0).astype(float)
+        rows, columns = np.mgrid[0 : weights.shape[0], 0 : weights.shape[1]]
+        at = np.array(((weights * columns).sum(), (weights * rows).sum())) / weights.sum()
+        return at / level.pixels_per_m + level.origin_m
+
+    for level in floor.coarser[:1]:
+        assert middle_m(level) == pytest.approx(middle_m(floor), abs=0.03)
+    for finer, level in pairwise((floor, *floor.coarser)):
+        assert level.pixels_per_m == finer.pixels_per_m / 2
+        assert level.picture.mean() == pytest.approx(finer.picture.mean(), abs=0.6)
+
+
+def test_worn_lines_let_the_floor_through_and_nothing_else() -> None:
+    track, scene = drawn(6)
+    fresh, worn = (laid_out(track, dataclasses.replace(scene, line_worn=share), 6) for share in (0.0, 0.3))
+    lines = fresh.picture > 240
+    assert (worn.picture[~lines & (fresh.picture < 62)] == 60).all()
+    assert (worn.picture[lines] < 100).mean() == pytest.approx(0.3, abs=0.12)
+
+
+def test_a_filled_road_reaches_from_its_first_line_to_its_last() -> None:
+    lanes = ("right", "left dashes", "far left")
+    track, scene = drawn(7, fill="road", fill_colour=(20.0,) * 3, lines=lanes, roads_across=0)
+    floor = laid_out(track, scene, 7)
+    for at, share in ((0.5, 1.0), (2.0, 0.6), (-1.4, 0.0)):  # of half the width: own lane, the other, beside the road
+        assert ((greys(floor, track.offset(at * track.width_m / 2)) < 30).mean() > 0.5) == (share > 0.5)
+
+
+def test_beyond_the_painted_floor_lies_more_floor_where_there_are_walls() -> None:
+    track, scene = drawn(2)
+    assert laid_out(track, scene, 2).wall == pytest.approx([luma(scene.wall_colour)])
+    assert laid_out(track, dataclasses.replace(scene, walls=True, wall_gap_m=9.0), 2).wall == pytest.approx([60.0])

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim_bridge.track import CLEARANCE_M, Track, random_track, resample
+from sim_bridge.track import CLEARANCE_M, POINT_SPACING_M, Track, draw_track, random_track, resample
+from tests.sim_bridge.scenes import plain_scene
 
 drawn = st.builds(
     lambda seed, corners, room_m, radius_m, width_m: (
@@ -61,3 +62,43 @@ def test_resampling_spaces_points_evenly() -> None:
     points = resample(square, 40)
     steps = np.linalg.norm(np.diff(np.vstack([points, points[:1]]), axis=0), axis=1)
     np.testing.assert_allclose(steps, 0.1, atol=1e-9)
+
+
+@pytest.mark.parametrize("shape", ["blocks", "eight"])
+def test_laid_tracks_keep_their_bends_and_their_distance(shape: str) -> None:
+    directions = set()
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        scene = plain_scene(
+            track_shape=shape,
+            room_m=rng.uniform(2.2, 8),
+            tightest_radius_m=rng.uniform(0.5, 1.2),
+            road_width_m=rng.uniform(0.25, 0.8),
+        )
+        track = draw_track(rng, scene)
+        assert track.width_m == scene.road_width_m
+        assert track.spacing_m == pytest.approx(POINT_SPACING_M, rel=0.1)
+        tightest_m = 1 / np.percentile(np.abs(track.curvature_per_m), 99)
+        assert tightest_m > 0.9 * scene.tightest_radius_m
+        directions.add(bool(track.curvature_per_m.sum() > 0))
+        if shape == "blocks":
+            turned = abs((track.curvature_per_m * track.spacing_m).sum())
+            assert turned == pytest.approx(2 * np.pi, abs=0.05)
+    if shape == "blocks":
+        assert directions == {True, False}
+
+
+def test_blocks_have_straights_and_an_eight_crosses_itself_once() -> None:
+    ways = []
+    for seed in range(20):
+        scene = plain_scene(track_shape="blocks", room_m=6.0, tightest_radius_m=0.6, road_width_m=0.4)
+        track = draw_track(np.random.default_rng(seed), scene)
+        ways.append((np.abs(track.curvature_per_m) < 0.05).mean())
+    assert np.median(ways) > 0.25
+    scene = plain_scene(track_shape="eight", tightest_radius_m=0.6, road_width_m=0.4)
+    track = draw_track(np.random.default_rng(1), scene)
+    apart = np.abs(np.subtract.outer(np.arange(len(track.points)), np.arange(len(track.points))))
+    far_along = (apart > 10) & (apart < len(track.points) - 10)
+    near = np.linalg.norm(track.points[:, None] - track.points, axis=2) < 0.06
+    assert (near & far_along).any()
+    assert np.linalg.norm(track.points[(near & far_along).any(axis=1)], axis=1).max() < 0.15  # all about the middle

@@ -20,8 +20,10 @@ from trainer.export import advantage_network
 from trainer.hyperparameters import Hyperparameters
 from trainer.int8 import equalise, int8_network, round_with_feedback, shift_bias
 from trainer.network import DEGREE, advantage_basis, q_network
+from trainer.practice import FACTS, Lesson
 from trainer.progress import Progress
 from trainer.replay import Batch
+from trainer.rolled_out import Regression
 from trainer.tensorboard import TensorBoard
 
 CONTRACT = Contract()
@@ -90,6 +92,30 @@ def test_learning_finds_the_action_that_pays() -> None:
     white, black = np.full((1, *SHAPE), 255, np.uint8), np.zeros((1, *SHAPE), np.uint8)
     assert learner.advantages(white).argmax() in (0, 6)
     assert learner.advantages(black).argmax() == 3
+
+
+def test_regression_learns_the_returns_of_all_actions_and_the_facts() -> None:
+    """White pictures: full left pays; black ones: straight on; and a fact that tells them apart."""
+    contract = Contract(actions=ActionTable(decoding="expectation"))
+    learner = Regression(contract, Hyperparameters(seed=3, network="large"))
+    rng, steering = np.random.default_rng(3), np.array(contract.actions.steering)
+    for _ in range(120):
+        white = rng.uniform(size=32) < 0.5
+        pictures = np.where(white[:, None, None, None], 255, 0).astype(np.uint8) * np.ones(SHAPE, np.uint8)
+        pictures[:, :, :32][white] = 200  # the left half, so that the mirrored picture is another
+        values = np.where(white[:, None], -((steering + 1) ** 2), -(steering**2)) * 4
+        facts = np.where(white[:, None], 1.0, 0.0) * np.ones(len(FACTS))
+        loss, _ = learner.learn(Lesson(pictures, values.astype(np.float32), facts.astype(np.float32)), 1e-3)
+    assert loss < 0.02
+    white = np.full((1, *SHAPE), 255, np.uint8)
+    white[:, :, :32] = 200
+    said = learner.advantages(np.concatenate([white, white[:, :, ::-1], np.zeros_like(white)]))
+    assert said.argmax(axis=1).tolist() == [0, 6, 3]
+    np.testing.assert_allclose(said.sum(axis=1), 0, atol=1e-3)
+    state = learner.state()
+    other = Regression(contract, Hyperparameters(seed=4, network="large"))
+    other.restore(state)
+    np.testing.assert_allclose(other.advantages(white), learner.advantages(white), atol=1e-5)
 
 
 @pytest.mark.parametrize("throttle", [(0.2,), (0.1, 0.15, 0.2)])
