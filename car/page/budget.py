@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 PER_SECOND = 50  # our page sends 20
 AT_ONCE = 50
-MOST_DROPPED = 200  # in a row: then it is no client but a flood
+MOST_DROPPED = 200  # more than were let through since: then it is no client but a flood
 
 
 class Budget:
@@ -25,10 +25,10 @@ class Budget:
             self._dropped += 1
             return False
         self._left -= 1
-        self._dropped = 0
+        self._dropped = max(0, self._dropped - 1)  # not 0: one is let through every 20 ms of the worst flood
         return True
 
     @property
     def flooded(self) -> bool:
-        """Too many were beyond it, with none in between that was not."""
+        """Too many were beyond it, and too few within."""
         return self._dropped >= MOST_DROPPED

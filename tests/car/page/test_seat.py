@@ -68,6 +68,19 @@ def test_no_more_messages_than_the_budget(pauses_ns: list[int]) -> None:
     assert taken <= AT_ONCE + PER_SECOND * sum(pauses_ns) / 1e9 + 1
 
 
+def test_a_flood_is_known_though_some_of_it_is_within_the_budget() -> None:
+    clock = Clock()
+    budget, eager = Budget(clock), Budget(clock)
+    for _ in range(1000):  # a second
+        clock.now_ns += 10**6
+        budget.spend()
+    assert budget.flooded
+    for _ in range(1000):  # 60 a second: a little too eager, for 17 s
+        clock.now_ns += 10**9 // 60
+        eager.spend()
+    assert not eager.flooded
+
+
 def test_a_flood_is_known_by_its_length() -> None:
     clock = Clock()
     budget = Budget(clock)

@@ -50,7 +50,7 @@ def talk(car: Car, conversation: Callable[[WebSocketClientConnection], Awaitable
         await conversation(socket)
         socket.close()
 
-    asyncio.run(whole())
+    asyncio.run(asyncio.wait_for(whole(), 60))
 
 
 async def say(socket: WebSocketClientConnection, **said: object) -> None:
@@ -219,7 +219,7 @@ def test_a_flood_is_dropped_then_cut_off_but_its_stop_counts(car: Car) -> None:
         eventually(lambda: car.stop)
         assert car.page.shared.refused > 0
         with contextlib.suppress(WebSocketClosedError):
-            for _ in range(3 * MOST_DROPPED):
+            for _ in range(5 * MOST_DROPPED):
                 await say(socket, angle=0.1)
         while await socket.read_message() is not None:
             pass
