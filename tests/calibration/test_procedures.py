@@ -102,8 +102,10 @@ def run(what: str, car: Path) -> subprocess.Popen[str]:
         "--car",
         str(car),
     ]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, text=True, cwd=PROJECT, start_new_session=True, **pipes)
+    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    # Where the tests themselves run in a shell's background, Ctrl-C is ignored.
+    options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, text=True, cwd=PROJECT, start_new_session=True, **options)
 
 
 def test_throttle_on_the_chip_in_bursts_that_end_by_themselves(tmp_path: Path) -> None:
