@@ -50,6 +50,7 @@ EVALUATION: Table = {
     "slip_s2_m2": Always(0.0),
     "dropped": Always(0.0),
     "track_shape": Always("corners"),
+    "fill_sheen": Always(0.0),
     "line_double_m": Always(0.0),
     "line_wobble_m": Always(0.0),
     "road_sway": Always(0.0),

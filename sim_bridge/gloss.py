@@ -11,7 +11,8 @@ from sim_bridge.scene import Scene
 
 MOST_SEEN = 3  # the nearest ones; more are hardly noticed
 FARTHEST_M = 9.0
-REACH = 2.5  # standard deviations of a spot that are drawn
+REACH = 2.2  # standard deviations of a spot that are drawn
+TALLEST_PX = 20.0  # standard deviation
 
 
 class Gloss:
@@ -42,7 +43,8 @@ class Gloss:
             spread_px = max(1.0, self._lens.focal_px * self._size_m / away_m / 2)
             # A floor reflects the more the flatter one looks at it.
             strength = scene.gloss * (1 - below_m / away_m * 0.8)
-            _spot(picture, columns[lamp], rows[lamp], spread_px, spread_px * scene.gloss_smear, strength)
+            tall_px = min(TALLEST_PX, spread_px * scene.gloss_smear)
+            _spot(picture, float(columns[lamp]), float(rows[lamp]), spread_px, tall_px, strength)
 
 
 def _spot(picture: np.ndarray, column: float, row: float, wide_px: float, tall_px: float, strength: float) -> None:
@@ -52,8 +54,8 @@ def _spot(picture: np.ndarray, column: float, row: float, wide_px: float, tall_p
     top, bottom = max(0, int(row - REACH * tall_px)), min(height, int(row + REACH * tall_px) + 1)
     if left >= right or top >= bottom:
         return
-    across = np.exp(-0.5 * ((np.arange(left, right) - column) / wide_px) ** 2)
-    down = np.exp(-0.5 * ((np.arange(top, bottom) - row) / tall_px) ** 2)
-    spot = (strength * down[:, None] * across).astype(np.uint8)
+    across = np.exp(-0.5 * ((np.arange(left, right, dtype=np.float32) - column) / wide_px) ** 2)
+    down = strength * np.exp(-0.5 * ((np.arange(top, bottom, dtype=np.float32) - row) / tall_px) ** 2)
+    spot = (down[:, None] * across).astype(np.uint8)
     part = picture[top:bottom, left:right]
     picture[top:bottom, left:right] = cv2.add(part, spot if picture.ndim == 2 else cv2.merge([spot] * 3))

@@ -43,6 +43,8 @@ def paint(track: Track, room: Room, scene: Scene, shade: Shade, rng: np.random.G
     across = [road_across(track, rng) for _ in range(scene.roads_across)]
     if scene.fill != "none":
         _fill(canvas, track, scene, across)
+        if scene.fill_sheen:
+            _crease(canvas, scene, rng)
     stray.strew(canvas, track, scene, rng)
     bare = canvas.picture.copy() if scene.line_worn else None
     stray.bars(canvas, track, scene, rng)
@@ -73,6 +75,17 @@ def _fill(canvas: Canvas, track: Track, scene: Scene, across: list[Across]) -> N
     canvas.line(
         [points_m + middle_m * to_left for points_m, to_left in across], scene.fill_colour, width_m, closed=False
     )
+
+
+def _crease(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
+    """Folds of a mat, or scuffs of paint, that catch the light: bright spots on the fill alone, in place."""
+    down, across = (int(size) for size in rng.integers(100, 400, 2))
+    folds = cv2.resize(rng.standard_normal((24, 24)).astype(np.float32), (across, down), interpolation=cv2.INTER_CUBIC)
+    sheen = np.clip(scene.fill_sheen * (folds - 0.8), 0, 255).astype(np.uint8)  # on a fifth of it
+    picture, colour = canvas.picture, np.round(canvas.shade(scene.fill_colour))
+    filled = cv2.inRange(picture, colour - 0.5, colour + 0.5)
+    bright = canvas.spread(sheen)
+    cv2.add(picture, bright if picture.ndim == 2 else cv2.merge([bright] * 3), dst=picture, mask=filled)
 
 
 def _wear(canvas: Canvas, bare: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:

@@ -178,6 +178,7 @@ REAL: Table = {
     # what lies on it
     "fill": Choice({"none": 5, "road": 2, "mat": 2}),
     "fill_colour": Given(_fill_colour),
+    "fill_sheen": Sometimes(0.35, Uniform(5, 120)),  # creased vinyl, scuffed paint
     "mat_m": Uniform(0.03, 1.2),  # a printed road's margin to a whole sheet
     "lines": Given(_layout),
     "edge_colour": Given(_edge_colour),

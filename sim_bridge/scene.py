@@ -163,6 +163,7 @@ class Scene:
     # the track
     track_shape: str  # corners (thrown about at random), blocks (right angles) or eight (it crosses itself)
     # its paint
+    fill_sheen: float  # how much brighter what is under the lines is where it catches the light, in grey levels
     line_double_m: float  # floor between the two strips of a double line; 0 where all are single
     line_wobble_m: float  # how far a line strays from where it should be, to either side
     road_sway: float  # slow change of the road's width, as a share of it

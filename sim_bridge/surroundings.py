@@ -36,8 +36,9 @@ class Surroundings:
             values.reshape(spec.frame_height, spec.frame_width // 2, 2).mean(axis=2) for values in lens.rays
         )
         azimuth = np.arctan2(left, forward)
-        widest = np.abs(azimuth).max()
-        self._azimuth = np.linspace(-widest, widest, DIRECTIONS)
+        widest = float(np.abs(azimuth).max())
+        self._azimuth, self._step_rad = np.linspace(-widest, widest, DIRECTIONS, retstep=True)
+        self._widest = widest
         self._along = np.array((np.cos(self._azimuth), np.sin(self._azimuth)))
         self._direction = np.round((azimuth + widest) / (2 * widest) * (DIRECTIONS - 1)).astype(np.uint8)
         self._slope = (up / np.maximum(np.hypot(forward, left), 1e-9)).astype(np.float32)
@@ -52,7 +53,7 @@ class Surroundings:
         self._wall_rows = len(walls)
         columns = max(walls.shape[1], things.shape[1])
         self._picture = np.concatenate([_widened(walls, columns), _widened(things, columns)])
-        self._things = np.array([(t.x_m, t.y_m, t.width_m, t.from_m, t.to_m, t.taper) for t in room.things]).T
+        self._things = room.things
         self._image = None
         if scene.mirror:
             self._image = cv2.blur(self._picture, (3, 1 + 2 * round(scene.mirror_smear_m * PIXELS_PER_M / 2)))
@@ -68,7 +69,7 @@ class Surroundings:
         turn = np.array(((cos, -sin), (sin, cos)))  # from the car's frame to the world's
         at_m = np.array(((x_m,), (y_m,))) + turn @ ((scene.camera_forward_m,), (scene.camera_left_m,))
         walls = self._walls(turn, at_m)
-        things = self._nearest_things(turn, at_m) if self._things.size else None
+        things = self._nearest_things(cos, sin, float(at_m[0, 0]), float(at_m[1, 0]))
         nearest_m = walls[0, :DIRECTIONS].min()
         if things is not None:
             nearest_m = min(nearest_m, things[0][things[0] > 0].min())
@@ -110,29 +111,33 @@ class Surroundings:
         table[1, :DIRECTIONS] = PIXELS_PER_M * (self._starts_m[wall] + np.where(on_y, met_m[0], met_m[1]))
         return table
 
-    def _nearest_things(self, turn: np.ndarray, at_m: np.ndarray) -> np.ndarray | None:
+    def _nearest_things(self, cos: float, sin: float, x_m: float, y_m: float) -> np.ndarray | None:
         """In each direction: how far the nearest thing is, from and up to which height it is there, its column in the
         picture, its row at height 0 and per metre; a table for cv2.LUT, 0 where there is none. None: there are none."""
-        ahead_m, aside_m = turn.T @ (self._things[:2] - at_m)
-        away_m, bearing_rad = np.hypot(ahead_m, aside_m), np.arctan2(aside_m, ahead_m)
-        half_rad = np.arctan2(self._things[2] / 2, away_m)
-        step_rad = self._azimuth[1] - self._azimuth[0]
-        first = np.ceil((bearing_rad - half_rad - self._azimuth[0]) / step_rad).clip(0, DIRECTIONS).astype(int)
-        last = np.floor((bearing_rad + half_rad - self._azimuth[0]) / step_rad + 1).clip(0, DIRECTIONS).astype(int)
-        seen = np.flatnonzero((last > first) & (away_m > NEAREST_M) & (away_m < FARTHEST_THING_M))
-        if not len(seen):
+        seen = []
+        for number, thing in enumerate(self._things):
+            from_x_m, from_y_m = thing.x_m - x_m, thing.y_m - y_m
+            away_m = math.hypot(from_x_m, from_y_m)
+            if NEAREST_M < away_m < FARTHEST_THING_M:
+                bearing_rad = math.atan2(from_y_m * cos - from_x_m * sin, from_x_m * cos + from_y_m * sin)
+                half_rad = math.atan2(thing.width_m / 2, away_m)
+                first = max(0, math.ceil((bearing_rad - half_rad + self._widest) / self._step_rad))
+                last = min(DIRECTIONS, math.floor((bearing_rad + half_rad + self._widest) / self._step_rad) + 1)
+                if first < last:
+                    seen.append((away_m, number, bearing_rad, first, last))
+        if not seen:
             return None
         table = np.zeros((6, TABLE), np.float32)
-        for thing in seen[np.argsort(-away_m[seen])].tolist():  # nearer ones over farther ones
-            _, _, width_m, from_m, to_m, taper = self._things[:, thing].tolist()
-            here = slice(first[thing], last[thing])
-            off = (self._azimuth[here] - bearing_rad[thing]) * (away_m[thing] / width_m)  # in widths, from its middle
-            rows_per_m = -0.95 * SIDE / (to_m - from_m)
-            table[0, here], table[1, here], table[2, here] = away_m[thing], from_m, to_m
-            if taper:
-                table[2, here] = from_m + (to_m - from_m) * np.clip((1 - 2 * np.abs(off)) / taper, 0, 1)
-            table[3, here] = (thing + 0.5 + 0.9 * off) * SIDE
-            table[4, here], table[5, here] = self._wall_rows - to_m * rows_per_m, rows_per_m
+        for away_m, number, bearing_rad, first, last in sorted(seen, reverse=True):  # nearer ones over farther ones
+            thing, here = self._things[number], slice(first, last)
+            off = (self._azimuth[here] - bearing_rad) * (away_m / thing.width_m)  # in widths, from its middle
+            rows_per_m = -0.95 * SIDE / (thing.to_m - thing.from_m)
+            at_floor = self._wall_rows - thing.to_m * rows_per_m
+            table[:, here] = np.array(((away_m,), (thing.from_m,), (thing.to_m,), (0,), (at_floor,), (rows_per_m,)))
+            table[3, here] = (number + 0.5 + 0.9 * off) * SIDE
+            if thing.taper:
+                narrow = np.clip((1 - 2 * np.abs(off)) / thing.taper, 0, 1)
+                table[2, here] = thing.from_m + (thing.to_m - thing.from_m) * narrow
         return table
 
     def _stand(

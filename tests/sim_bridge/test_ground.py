@@ -114,6 +114,14 @@ def test_a_filled_road_reaches_from_its_first_line_to_its_last() -> None:
         assert ((greys(floor, track.offset(at * track.width_m / 2)) < 30).mean() > 0.5) == (share > 0.5)
 
 
+def test_a_creased_mat_shines_in_places_and_nothing_else_does() -> None:
+    track, scene = drawn(8, fill="mat", fill_colour=(20.0,) * 3, mat_m=0.5, lines=(), roads_across=0)
+    plain, creased = (laid_out(track, dataclasses.replace(scene, fill_sheen=sheen), 8) for sheen in (0.0, 60.0))
+    mat = plain.picture == 20
+    assert (creased.picture[plain.picture == 60] == 60).all()
+    assert 0.05 < (creased.picture[mat] > 30).mean() < 0.3
+
+
 def test_beyond_the_painted_floor_lies_more_floor_where_there_are_walls() -> None:
     track, scene = drawn(2)
     assert laid_out(track, scene, 2).wall == pytest.approx([luma(scene.wall_colour)])
