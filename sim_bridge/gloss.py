@@ -35,8 +35,7 @@ class Gloss:
         forward_m, left_m = forward_m[near] - scene.camera_forward_m, left_m[near] - scene.camera_left_m
         below_m = scene.lamp_height_m + scene.camera_height_m  # of the lamp's mirror image below the camera
         columns, rows = self._lens.seen_at(forward_m, left_m, np.full(len(forward_m), -below_m))
-        height, width = picture.shape[:2]
-        rows = rows - first_row
+        height, width = first_row + picture.shape[0], picture.shape[1]
         seen = np.flatnonzero((np.abs(columns - width / 2) < width) & (np.abs(rows - height / 2) < height))
         path_m = np.hypot(np.hypot(forward_m[seen], left_m[seen]), below_m)
         for away_m, lamp in sorted(zip(path_m.tolist(), seen.tolist(), strict=True))[:MOST_SEEN]:
@@ -44,7 +43,7 @@ class Gloss:
             # A floor reflects the more the flatter one looks at it.
             strength = scene.gloss * (1 - below_m / away_m * 0.8)
             tall_px = min(TALLEST_PX, spread_px * scene.gloss_smear)
-            _spot(picture, float(columns[lamp]), float(rows[lamp]), spread_px, tall_px, strength)
+            _spot(picture, float(columns[lamp]), float(rows[lamp]) - first_row, spread_px, tall_px, strength)
 
 
 def _spot(picture: np.ndarray, column: float, row: float, wide_px: float, tall_px: float, strength: float) -> None:
