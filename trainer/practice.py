@@ -1,11 +1,14 @@
 """Experience for learning from rolled-out values: a process of its own drives, looks and values; the trainer draws.
 
-The cars are driven by someone who sees the track and errs on purpose, so that every way of standing on a road is seen,
-also those from which only a good driver comes back. Imports no TensorFlow: the process starts in a second.
+Half of the worlds are driven by someone who sees the track and errs on purpose, so that every way of standing on a
+road is seen, also those from which only a good driver comes back. The others are driven by the policy that learns, so
+that it sees where its own mistakes lead: S. Ross et al., A Reduction of Imitation Learning and Structured Prediction to
+No-Regret Online Learning (2011). Imports no TensorFlow: the process starts in a second.
 """
 
 import ctypes
 import multiprocessing
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.sharedctypes import RawArray, RawValue
 from typing import Any
@@ -24,6 +27,8 @@ from trainer.replay import stacked
 WORLD_STEPS = 80  # about how long a car stays in a world, 4 s: the next one teaches more than another lap
 LOOKAHEADS_M = (0.45, 0.6, 0.8)  # of the drivers
 MOST_ERROR = 0.5  # of a driver's steering, standard deviation; it lasts a third of a second
+POLICY_SHARE = 0.5  # of the worlds are the policy's to drive
+RESCUE, RESCUE_STEPS = 1.2, 15  # half widths from the centre, where the other driver takes over, and for how long
 PUSH_SHARE = 0.02  # of the steps begin with a push: any steering, held for 0.2 to 0.6 s
 AHEAD_M = (0.4, 0.8, 1.2)  # where the road's direction is asked for
 FACTS = ("offset", "heading", *(f"bend at {ahead_m} m" for ahead_m in AHEAD_M), "wheels")  # all + left but wheels
@@ -60,9 +65,12 @@ class Practice:
             RawArray(ctypes.c_int32, steps * cars),
         )
         self._arrays = _arrays(self._memory, contract, steps, cars)
+        self._advice, self._advised = RawArray(ctypes.c_double, cars), 0
         self._done, self._ended = RawValue(ctypes.c_int64, 0), RawValue(ctypes.c_bool, False)
         self._process = multiprocessing.get_context("spawn").Process(
-            target=_drive, args=(contract, table, cars, steps, seed, self._memory, self._done, self._ended), daemon=True
+            target=_drive,
+            args=(contract, table, cars, steps, seed, self._memory, self._advice, self._done, self._ended),
+            daemon=True,
         )
 
     def __enter__(self) -> "Practice":
@@ -92,6 +100,20 @@ class Practice:
         slot, car = self._rng.integers(oldest, newest, count) % self._steps, self._rng.integers(0, self._cars, count)
         return Lesson(stacked(views, age, slot, car, self._stack), values[slot, car], facts[slot, car])
 
+    def advise(self, steer: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Where there are new pictures, tell the driving process how the policy steers there.
+
+        steer: uint8 (cars, size, size, stack) -> (cars,), -1 .. +1.
+        """
+        views, _, _, age = self._arrays
+        done = self._done.value
+        if done > self._advised:
+            every = np.arange(self._cars)
+            self._advice[:] = steer(
+                stacked(views, age, np.full(self._cars, (done - 1) % self._steps), every, self._stack)
+            )
+            self._advised = done
+
     def frames_for_calibration(self, count: int) -> np.ndarray:
         """`count` observations, uint8 (count, size, size, stack)."""
         return self.draw(count).observation
@@ -107,7 +129,15 @@ def _arrays(memory: tuple[Any, ...], contract: Contract, steps: int, cars: int) 
 
 
 def _drive(
-    contract: Contract, table: str, cars: int, steps: int, seed: int, memory: tuple[Any, ...], done: Any, ended: Any
+    contract: Contract,
+    table: str,
+    cars: int,
+    steps: int,
+    seed: int,
+    memory: tuple[Any, ...],
+    advice: Any,
+    done: Any,
+    ended: Any,
 ) -> None:
     """The process: drives until it is told to end."""
     cv2.setNumThreads(1)
@@ -116,8 +146,9 @@ def _drive(
     simulator = Simulator(cars, TABLES[table], seed, spec)
     throttle = np.full(cars, contract.actions.throttle[-1])
     looks_m, errs = rng.choice(LOOKAHEADS_M, cars), rng.uniform(0, MOST_ERROR, cars)
+    by_policy = rng.uniform(size=cars) < POLICY_SHARE
     error, pushed = np.zeros((2, cars))
-    push_left, steps_here = np.zeros((2, cars), int)
+    push_left, rescue_left, steps_here = np.zeros((3, cars), int)
     stays = rng.integers(1, WORLD_STEPS, cars)
     while not ended.value and multiprocessing.parent_process().is_alive():
         slot = done.value % steps
@@ -134,17 +165,22 @@ def _drive(
         push = (push_left <= 0) & (rng.uniform(size=cars) < PUSH_SHARE)
         push_left = np.where(push, rng.integers(4, 12, cars), push_left - 1)
         pushed = np.where(push, rng.uniform(-1, 1, cars), pushed)
-        steering = np.where(push_left > 0, pushed, pure_pursuit(simulator, looks_m) + error)
-        state = simulator.step(steering, throttle)
+        # What the policy says is of the picture before this one, or of an older one where the trainer is busy: so late
+        # it is in slow cars too.
+        steering = np.where(by_policy & (rescue_left <= 0), advice, pure_pursuit(simulator, looks_m) + error)
+        state = simulator.step(np.where(push_left > 0, pushed, steering), throttle)
         steps_here += 1
-        leaving = (steps_here >= stays) | (np.abs(state.offset_m) > LEFT * state.half_width_m)
+        astray = np.abs(state.offset_m) / state.half_width_m
+        rescue_left = np.where(astray > RESCUE, RESCUE_STEPS, rescue_left - 1)
+        leaving = (steps_here >= stays) | (astray > LEFT)
         if leaving.any():
             cars_leaving = np.flatnonzero(leaving)
             simulator.reset(*cars_leaving.tolist())
-            steps_here[leaving] = error[leaving] = push_left[leaving] = 0
+            steps_here[leaving] = error[leaving] = push_left[leaving] = rescue_left[leaving] = 0
             stays[leaving] = rng.integers(WORLD_STEPS // 2, WORLD_STEPS * 3 // 2, len(cars_leaving))
             looks_m[leaving] = rng.choice(LOOKAHEADS_M, len(cars_leaving))
             errs[leaving] = rng.uniform(0, MOST_ERROR, len(cars_leaving))
+            by_policy[leaving] = rng.uniform(size=len(cars_leaving)) < POLICY_SHARE
             scale = rng.uniform(0.6, 1.1, len(cars_leaving))  # slower and a little faster than the policy will drive
             throttle[leaving] = contract.actions.throttle[-1] * scale
 

@@ -99,6 +99,7 @@ def train(
         while not ended:
             learning_rate = settings.learning_rate * (0.51 + 0.49 * np.cos(np.pi * min(1.0, progress.share)))
             learning_rate *= min(1.0, (1 + updates_here) / WARM_UP)
+            practice.advise(learner.steering)
             lesson = practice.draw(settings.batch)
             loss, progress.q = learner.learn(lesson, learning_rate)
             progress.actions += np.bincount(lesson.values.argmax(axis=1), minlength=len(progress.actions))

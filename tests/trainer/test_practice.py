@@ -1,4 +1,5 @@
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -55,6 +56,26 @@ def test_facts_are_positive_to_the_left() -> None:
     for _ in range(6):
         simulator.step(np.full(16, -1.0), np.full(16, 0.2))
     assert (dict(zip(FACTS, facts(simulator).T, strict=True))["wheels"] > 0.3).all()  # full left
+
+
+def test_the_policy_drives_some_of_the_worlds(practice: Practice) -> None:
+    """Told to keep hard left, those cars turn left as far as their wheels go; the others follow the road."""
+    wheels, deadline = FACTS.index("wheels"), time.monotonic() + 60
+    seen, turned = [], []
+
+    def hard_left(observations: np.ndarray) -> np.ndarray:
+        assert observations.shape == (4, 64, 64, 4)
+        seen.append(observations.copy())
+        return np.full(len(observations), -1.0)
+
+    begun = practice.frames
+    while practice.frames < begun + 4 * 200 and time.monotonic() < deadline:
+        practice.advise(hard_left)
+        turned.extend(practice.draw(8).facts[:, wheels])
+        time.sleep(0.002)
+    assert len(seen) > 20
+    assert any((before != after).any() for before, after in pairwise(seen))
+    assert 0.05 < (np.array(turned) > 0.65).mean() < 0.9
 
 
 def test_a_driver_that_is_gone_is_noticed() -> None:
