@@ -1,5 +1,6 @@
 """What all learners share: a Q network, its optimiser, and what it thinks of each action."""
 
+import contextlib
 from collections.abc import Mapping
 
 import keras
@@ -21,7 +22,8 @@ class Learner:
         self.online = q_network(contract, settings.network, PatchConv2D)
         self._optimizer = keras.optimizers.Adam(settings.learning_rate, epsilon=1.5e-4)
         self._mirrored_action = np.array([contract.actions.mirrored(a) for a in range(len(contract.actions))])
-        self._rng = np.random.default_rng(settings.seed)
+        # Of a stream of its own: what is mirrored must have nothing to do with what is drawn from a memory.
+        self._rng = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(1,)))
 
     @property
     def _parts(self) -> Mapping[str, keras.Model | keras.optimizers.Optimizer]:
@@ -53,6 +55,12 @@ class Learner:
     @tf.function(jit_compile=True)
     def _advantages(self, observation: tf.Tensor) -> tf.Tensor:
         return self.online(as_input(observation), training=False)[1]
+
+
+def use_threads(count: int) -> None:
+    """Compute with so many, 1 at least. With one on a core that another process uses, every product waits for it."""
+    with contextlib.suppress(RuntimeError):  # too late where TensorFlow has begun to compute, as in tests
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, count))
 
 
 def as_input(observation: tf.Tensor) -> tf.Tensor:

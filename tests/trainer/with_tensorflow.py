@@ -24,6 +24,7 @@ from trainer.practice import FACTS, Lesson
 from trainer.progress import Progress
 from trainer.replay import Batch
 from trainer.rolled_out import Regression
+from trainer.team import Member, Order, Team
 from trainer.tensorboard import TensorBoard
 
 CONTRACT = Contract()
@@ -76,6 +77,42 @@ def test_the_target_follows_slowly() -> None:
         np.testing.assert_allclose(new, old + 0.25 * (online - old), atol=1e-6)
 
 
+def learn_along(member: Member, batches: list[Batch], state: dict[str, np.ndarray], folder: Path) -> None:
+    """Learn from one's own of the batches, in three rounds; leave the state that is reached."""
+    learner = DoubleDQN(CONTRACT, Hyperparameters())
+    learner.restore(state)
+    learner.join(member)
+    while (order := member.hear()).going:
+        unmirrored(batches[member.rank])
+        learner.learn(batches[member.rank], order.learning_rate)
+    np.savez(folder / f"{member.rank}.npz", **learner.state())
+
+
+def unmirrored(batch: Batch) -> None:
+    batch.mirror = lambda *_: None
+
+
+def test_a_team_learns_from_halves_what_one_learns_from_the_whole(tmp_path: Path) -> None:
+    """And all of its members end with the same networks and moments, bit for bit."""
+    alone, leading = (DoubleDQN(CONTRACT, Hyperparameters(seed=5)) for _ in range(2))
+    whole = random_batch(32, 7)
+    halves = [Batch(*(getattr(whole, name)[part] for name in vars(whole))) for part in (slice(0, 16), slice(16, 32))]
+    state = leading.state()
+    with Team(2, leading.parameters, learn_along, halves, state, tmp_path) as leader:
+        leading.join(leader)
+        for batch in (whole, halves[0]):
+            unmirrored(batch)
+        for _ in range(3):
+            leader.order(Order(True, learning_rate=1e-3))
+            leading.learn(halves[0], 1e-3)
+            alone.learn(whole, 1e-3)
+    with np.load(tmp_path / "1.npz") as other:
+        for name, value in leading.state().items():
+            np.testing.assert_array_equal(other[name], value, err_msg=name)
+            np.testing.assert_allclose(alone.state()[name], value, atol=2e-5, err_msg=name)
+    assert any((value != state[name]).any() for name, value in leading.state().items())
+
+
 def test_learning_finds_the_action_that_pays() -> None:
     """A bandit: white pictures want action 0 or its mirror 6, black ones 3; nothing follows."""
     learner = DoubleDQN(CONTRACT, Hyperparameters(seed=2))
@@ -99,16 +136,19 @@ def test_regression_learns_the_returns_of_all_actions_and_the_facts() -> None:
     contract = Contract(actions=ActionTable(decoding="expectation"))
     learner = Regression(contract, Hyperparameters(seed=3, network="large"))
     rng, steering, first = np.random.default_rng(3), np.array(contract.actions.steering), None
-    for _ in range(120):
+    seen = np.stack([np.full(SHAPE, grey, np.uint8) for grey in (0, 255)])
+    seen[1, :, :32] = 40  # the left half, so that the mirrored picture is another
+    for _ in range(250):
         white = rng.uniform(size=32) < 0.5
-        pictures = np.where(white[:, None, None, None], 255, 0).astype(np.uint8) * np.ones(SHAPE, np.uint8)
-        pictures[:, :, :32][white] = 40  # the left half, so that the mirrored picture is another
+        pictures = seen[white.astype(int)]
         values = np.where(white[:, None], -((steering + 1) ** 2), -(steering**2)) * 4
         facts = np.where(white[:, None], 1.0, 0.0) * np.ones(len(FACTS))
         loss, _ = learner.learn(Lesson(pictures, values.astype(np.float32), facts.astype(np.float32)), 1e-3)
         first = first or loss
     assert loss < first / 10
-    white = np.full((1, *SHAPE), 255, np.uint8)
+    white = seen[1:]
+    best = learner.advantages(np.concatenate([seen, seen[1:, :, ::-1]])).argmax(axis=1)
+    assert best.tolist() == [3, 0, 6]
     np.testing.assert_allclose(learner.advantages(white).sum(axis=1), 0, atol=1e-3)
     state = learner.state()
     other = Regression(contract, Hyperparameters(seed=4, network="large"))
