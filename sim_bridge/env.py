@@ -35,9 +35,7 @@ class DonkeyVectorEnv(VectorEnv):
         table: Table = TABLES["training"],
         reward: str = "gaussian",
         max_steps: int = MAX_STEPS,
-        first_car: int = 0,
     ) -> None:
-        """first_car: the number of the first one, where several environments share the cars of a seed."""
         self.contract = contract or Contract()
         self.num_envs = num_envs
         spec, actions = self.contract.observation, self.contract.actions
@@ -47,7 +45,6 @@ class DonkeyVectorEnv(VectorEnv):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._commands = np.array([actions.decode(action) for action in range(len(actions))])
         self._table, self._reward, self._max_steps = table, REWARDS[reward], max_steps
-        self._first_car = first_car
         self._stacks = np.zeros((num_envs, spec.stack, spec.size, spec.size), np.uint8)
         self._steps = np.zeros(num_envs, int)
         self._done = np.zeros(num_envs, bool)
@@ -59,8 +56,7 @@ class DonkeyVectorEnv(VectorEnv):
         """New worlds for all cars. Without a seed the cars go on to their next worlds (at first, to random ones)."""
         if seed is not None or self.simulator is None:
             seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else seed  # type: ignore[operator]
-            spec = self.contract.observation
-            self.simulator = Simulator(self.num_envs, self._table, seed, spec, first_car=self._first_car)
+            self.simulator = Simulator(self.num_envs, self._table, seed, self.contract.observation)
         else:
             self.simulator.reset(*range(self.num_envs))
         self._steps[:] = 0

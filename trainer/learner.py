@@ -1,6 +1,5 @@
 """What all learners share: a Q network, its optimiser, and what it thinks of each action."""
 
-import contextlib
 from collections.abc import Mapping
 
 import keras
@@ -55,12 +54,6 @@ class Learner:
     @tf.function(jit_compile=True)
     def _advantages(self, observation: tf.Tensor) -> tf.Tensor:
         return self.online(as_input(observation), training=False)[1]
-
-
-def use_threads(count: int) -> None:
-    """Compute with so many, 1 at least. With one on a core that another process uses, every product waits for it."""
-    with contextlib.suppress(RuntimeError):  # too late where TensorFlow has begun to compute, as in tests
-        tf.config.threading.set_intra_op_parallelism_threads(max(1, count))
 
 
 def as_input(observation: tf.Tensor) -> tf.Tensor:

@@ -7,6 +7,8 @@ the next bend, is learnt along and left out of the export: M. Jaderberg et al., 
 Auxiliary Tasks (2016), with facts for tasks.
 """
 
+import contextlib
+import os
 import time
 from collections.abc import Callable, Mapping
 
@@ -17,10 +19,9 @@ import tensorflow as tf
 from errors import UserError
 from models.contract import Contract
 from trainer.hyperparameters import Hyperparameters
-from trainer.learner import Learner, as_input, use_threads
+from trainer.learner import Learner, as_input
 from trainer.practice import FACTS, Lesson, Practice
 from trainer.progress import Progress, validate
-from trainer.team import cores
 
 SCALE = 0.25  # of returns, so that advantages spread about 1, where Huber's loss bends
 WARM_UP = 200  # updates until the learning rate is reached
@@ -76,7 +77,9 @@ def train(
 
     Raises UserError where the driving process dies.
     """
-    use_threads(cores() - 1)  # one is the driving process's
+    with contextlib.suppress(RuntimeError):  # too late where TensorFlow has begun to compute, as in tests
+        # A core is the driving process's: with a thread there too, every product waits for that thread.
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, len(os.sched_getaffinity(0)) - 1))
     learner = Regression(contract, settings)
     progress = resume(learner)
     steps = settings.replay // settings.envs

@@ -24,7 +24,6 @@ from trainer.practice import FACTS, Lesson
 from trainer.progress import Progress
 from trainer.replay import Batch
 from trainer.rolled_out import Regression
-from trainer.team import Member, Order, Team
 from trainer.tensorboard import TensorBoard
 
 CONTRACT = Contract()
@@ -75,42 +74,6 @@ def test_the_target_follows_slowly() -> None:
     learner.learn(random_batch(16), 1e-3)
     for old, new, online in zip(before, learner.target.get_weights(), learner.online.get_weights(), strict=True):
         np.testing.assert_allclose(new, old + 0.25 * (online - old), atol=1e-6)
-
-
-def learn_along(member: Member, batches: list[Batch], state: dict[str, np.ndarray], folder: Path) -> None:
-    """Learn from one's own of the batches, in three rounds; leave the state that is reached."""
-    learner = DoubleDQN(CONTRACT, Hyperparameters())
-    learner.restore(state)
-    learner.join(member)
-    while (order := member.hear()).going:
-        unmirrored(batches[member.rank])
-        learner.learn(batches[member.rank], order.learning_rate)
-    np.savez(folder / f"{member.rank}.npz", **learner.state())
-
-
-def unmirrored(batch: Batch) -> None:
-    batch.mirror = lambda *_: None
-
-
-def test_a_team_learns_from_halves_what_one_learns_from_the_whole(tmp_path: Path) -> None:
-    """And all of its members end with the same networks and moments, bit for bit."""
-    alone, leading = (DoubleDQN(CONTRACT, Hyperparameters(seed=5)) for _ in range(2))
-    whole = random_batch(32, 7)
-    halves = [Batch(*(getattr(whole, name)[part] for name in vars(whole))) for part in (slice(0, 16), slice(16, 32))]
-    state = leading.state()
-    with Team(2, leading.parameters, learn_along, halves, state, tmp_path) as leader:
-        leading.join(leader)
-        for batch in (whole, halves[0]):
-            unmirrored(batch)
-        for _ in range(3):
-            leader.order(Order(True, learning_rate=1e-3))
-            leading.learn(halves[0], 1e-3)
-            alone.learn(whole, 1e-3)
-    with np.load(tmp_path / "1.npz") as other:
-        for name, value in leading.state().items():
-            np.testing.assert_array_equal(other[name], value, err_msg=name)
-            np.testing.assert_allclose(alone.state()[name], value, atol=2e-5, err_msg=name)
-    assert any((value != state[name]).any() for name, value in leading.state().items())
 
 
 def test_learning_finds_the_action_that_pays() -> None:
