@@ -8,6 +8,7 @@ No-Regret Online Learning (2011). Imports no TensorFlow: the process starts in a
 
 import ctypes
 import multiprocessing
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.sharedctypes import RawArray, RawValue
@@ -140,6 +141,7 @@ def _drive(
     ended: Any,
 ) -> None:
     """The process: drives until it is told to end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's, which then ends this process
     cv2.setNumThreads(1)
     views, values, told, age = _arrays(memory, contract, steps, cars)
     rng, spec = np.random.default_rng(seed), contract.observation

@@ -1,3 +1,5 @@
+import os
+import signal
 import time
 from itertools import pairwise
 
@@ -76,6 +78,16 @@ def test_the_policy_drives_some_of_the_worlds(practice: Practice) -> None:
     assert len(seen) > 20
     assert any((before != after).any() for before, after in pairwise(seen))
     assert 0.05 < (np.array(turned) > 0.65).mean() < 0.9
+
+
+def test_ctrl_c_is_left_to_the_trainer(practice: Practice) -> None:
+    """A terminal sends it to both processes; the trainer still wants its last evaluation and its export."""
+    os.kill(practice._process.pid, signal.SIGINT)
+    before, deadline = practice.frames, time.monotonic() + 30
+    while practice.frames < before + 40 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert practice.alive
+    assert practice.frames >= before + 40
 
 
 def test_a_driver_that_is_gone_is_noticed() -> None:
