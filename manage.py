@@ -151,6 +151,7 @@ def evaluate(
             metavar="PATH", help="Instead: on a recording, or a folder of them, beside its human. May be repeated."
         ),
     ] = None,
+    table: Annotated[str, typer.Option(help="Worlds to drive in: evaluation, training, wide or real.")] = "evaluation",
     still: Annotated[
         bool, typer.Option("--still", help="With --tub: nothing moves in what it is shown, each frame fills the stack.")
     ] = False,
@@ -181,15 +182,15 @@ def evaluate(
             footage.table(on_footage, reports)
         return
     from sim_bridge.track_file import read_centre_lines  # noqa: PLC0415
-    from trainer.report import evaluate_model, leave_evaluation, table  # noqa: PLC0415
+    from trainer.report import evaluate_model, leave_evaluation, print_table  # noqa: PLC0415
 
     lines = read_centre_lines(track or [], crossings=crossings)
-    result = evaluate_model(chosen, tracks, laps, seed, centre_lines=lines, progress=not as_json)
+    result = evaluate_model(chosen, tracks, laps, seed, table=table, centre_lines=lines, progress=not as_json)
     left = leave_evaluation(chosen, result, drives or car / "drives")
     if as_json:
         print(json.dumps(result.as_json()))
     else:
-        table(result)
+        print_table(result)
         print(f"a film and a summary of it are in {left}")
 
 

@@ -12,8 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from errors import UserError
-from sim_bridge.distributions import TABLES
+from sim_bridge.distributions import table_named
 from sim_bridge.rounds import INSTALL_PEERS, PEERS_PYTHON, Contestant, Machine, figures, machine
 
 CARS = (1, 16, 64)
@@ -49,8 +48,7 @@ def bench_sim(rounds: int, steps: int, table: str, tick: Callable[[int, int], No
 
     Raises UserError where there is no such table or a contestant fails.
     """
-    if table not in TABLES:
-        raise UserError(f"there is no table {table!r}; there are {', '.join(TABLES)}")
+    table_named(table)
     core = {max(os.sched_getaffinity(0))}
     where = machine(core)
     contestants = [

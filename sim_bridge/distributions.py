@@ -4,6 +4,7 @@ A `Scene` is one draw from a table. What real rooms and real cars vary goes into
 real.py); EVALUATION is fixed, written down and never widened quietly: figures are only comparable on it.
 """
 
+from errors import UserError
 from sim_bridge.real import REAL
 from sim_bridge.scene import Always, Choice, Colour, Integer, Table, Uniform
 
@@ -145,3 +146,10 @@ WIDE: Table = TRAINING | {
 }
 
 TABLES: dict[str, Table] = {"training": TRAINING, "evaluation": EVALUATION, "wide": WIDE, "real": REAL}
+
+
+def table_named(name: str) -> Table:
+    """Raises UserError where there is no such table."""
+    if name not in TABLES:
+        raise UserError(f"there is no table {name!r}; there are {', '.join(TABLES)}")
+    return TABLES[name]

@@ -6,12 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from errors import UserError
 from models.contract import ObservationSpec
 from models.footage import fit
 from models.observation import grey_view
 from models.pictures import sheet, write_png, write_text
-from sim_bridge.distributions import TABLES
+from sim_bridge.distributions import table_named
 from sim_bridge.simulator import Simulator
 from storage.tub import Tub, TubError
 
@@ -25,10 +24,9 @@ def look(spec: ObservationSpec, table: str, seed: int, tub: Path | None, out: Pa
 
     Raises UserError where there is no such table, TubError, StorageError.
     """
-    if table not in TABLES:
-        raise UserError(f"there is no table {table!r}; there are {', '.join(TABLES)}")
+    scenes = table_named(table)
     footage = _recorded(Tub(tub), spec) if tub else []
-    simulator = Simulator(COLUMNS * ROWS, TABLES[table], seed, spec, rgb=True)
+    simulator = Simulator(COLUMNS * ROWS, scenes, seed, spec, rgb=True)
     halves = [_half(f"simulated: {table}, seed {seed}", [simulator.frame(car) for car in range(simulator.count)], spec)]
     if tub:
         halves.append(_half(f"recorded: {tub.resolve().name}", footage, spec))

@@ -9,6 +9,7 @@ from models.left_behind import film_picture
 from models.observation import FrameStack, grey_view
 from sim_bridge.distributions import EVALUATION
 from sim_bridge.from_above import track_from_above
+from sim_bridge.scene import Table
 from sim_bridge.simulator import Simulator
 from sim_bridge.track import CentreLine
 from trainer.evaluation import EVALUATION_WORLDS, Chooser
@@ -17,13 +18,21 @@ FRAMES = 60
 EVERY = 2  # control periods from frame to frame: 6 s of driving
 
 
-def film(choose: Chooser, contract: Contract, seed: int, centre_lines: Sequence[CentreLine] = ()) -> list[np.ndarray]:
-    """Drive the first track of evaluation set `seed`, for FRAMES frames or until the car leaves the road.
+def film(
+    choose: Chooser,
+    contract: Contract,
+    seed: int,
+    centre_lines: Sequence[CentreLine] = (),
+    *,
+    table: Table = EVALUATION,
+) -> list[np.ndarray]:
+    """Drive the first track of evaluation set `seed`, in worlds of that table, for FRAMES frames or until the car
+    leaves the road.
 
     Returns RGB pictures, uint8 (frame_height, frame_width + frame_height, 3), EVERY control periods apart.
     """
     spec = contract.observation
-    simulator = Simulator(1, EVALUATION, (EVALUATION_WORLDS, seed), spec, rgb=True, centre_lines=centre_lines)
+    simulator = Simulator(1, table, (EVALUATION_WORLDS, seed), spec, rgb=True, centre_lines=centre_lines)
     stack = FrameStack(spec)
     pictures = []
     for step in range(FRAMES * EVERY):

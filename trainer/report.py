@@ -17,6 +17,7 @@ from models.decision import Decisions
 from models.folder import MODEL, Model
 from models.left_behind import leave_behind, now
 from models.runtime import TFLitePolicy
+from sim_bridge.distributions import table_named
 from sim_bridge.simulator import Simulator
 from sim_bridge.track import CentreLine, Track
 from trainer.evaluation import Chooser, Summary, TrackResult, drive_tracks, greedy, summarise, teacher
@@ -41,6 +42,7 @@ class Evaluation:
     """The three drivers' summaries, and how int8 and float agree on the frames of int8's drives."""
 
     model: str
+    table: str  # of the worlds
     laps: int
     seed: int
     int8: Summary
@@ -56,6 +58,7 @@ class Evaluation:
         """What the same seed gives again on any machine of a kind; neither when it was nor how fast."""
         return {
             "model": self.model,
+            "table": self.table,
             "laps": self.laps,
             "seed": self.seed,
             "int8": self.int8.as_json(),
@@ -72,14 +75,16 @@ def evaluate_model(
     laps: int,
     seed: int,
     *,
+    table: str = "evaluation",
     centre_lines: Sequence[CentreLine] = (),
     progress: bool,
 ) -> Evaluation:
-    """Drive each of `tracks` tracks `laps` times with each of the three. Raises ModelError without the float file.
+    """Drive each of `tracks` tracks `laps` times with each of the three. Raises ModelError without the float file,
+    UserError where there is no such table.
 
     tracks: TRACKS drawn at random where None. centre_lines: instead, `tracks` cars (CARS_ON_EACH) drive each of these.
     """
-    began, contract = now(), model.contract
+    began, contract, worlds = now(), model.contract, table_named(table)
     reference = model.float_policy()
     chosen, by_reference = [], []  # on each frame of int8's drives: its action, and float's advantages
     durations_ms = []
@@ -109,7 +114,7 @@ def evaluate_model(
                     done = len(results)
                     results += drive_tracks(
                         choose, contract, min(batch, on_each - first), laps, seed,
-                        first_track=first, centre_lines=lines,
+                        table=worlds, first_track=first, centre_lines=lines,
                         tick=lambda stopped, done=done: bars.update(task, completed=done + stopped),
                     )  # fmt: skip
             return results
@@ -119,6 +124,7 @@ def evaluate_model(
     p50_ms, p99_ms = np.percentile(durations_ms, [50, 99])
     return Evaluation(
         model=str(model.folder),
+        table=table,
         laps=laps,
         seed=seed,
         int8=summarise(results["int8"]),
@@ -146,7 +152,7 @@ def leave_evaluation(model: Model, evaluation: Evaluation, drives: Path) -> Path
     """In a folder of its own in drives: a film of int8's first seconds on the first track, and the summary: what
     `--json` prints, and when, by which command, how fast. Returns the folder. Raises StorageError."""
     choose, contract = _as_the_car(model.policy, model.contract), model.contract
-    pictures = film(choose, contract, evaluation.seed, evaluation.centre_lines)
+    pictures = film(choose, contract, evaluation.seed, evaluation.centre_lines, table=table_named(evaluation.table))
     summary = {
         "model_sha256": model.manifest.files[MODEL].sha256,
         **evaluation.as_json(),
@@ -160,16 +166,17 @@ def _as_the_car(policy: TFLitePolicy, contract: Contract) -> Chooser:
     return greedy(lambda observations, _: np.stack([policy.advantages(one) for one in observations]), contract)
 
 
-def table(evaluation: Evaluation) -> None:
+def print_table(evaluation: Evaluation) -> None:
     """Print the evaluation for people."""
     tracks, given = evaluation.int8.tracks, evaluation.by_track
+    worlds = "" if evaluation.table == "evaluation" else f", table {evaluation.table}"
     what = (
         f"{len(given)} given track{'s' if len(given) > 1 else ''}, {tracks} cars"
         if given
         else f"{tracks} unseen tracks"
     )
     laps = f"{evaluation.laps} lap{'s' if evaluation.laps > 1 else ''}"
-    grid = Table(title=f"{evaluation.model}: {what}, {laps} each, seed {evaluation.seed}")
+    grid = Table(title=f"{evaluation.model}: {what}{worlds}, {laps} each, seed {evaluation.seed}")
     for heading in ("driver", "finished", "left the road", "mean from centre", "worst", "lap time"):
         grid.add_column(heading, justify="left" if heading == "driver" else "right")
     for name, summary in (
@@ -189,6 +196,11 @@ def table(evaluation: Evaluation) -> None:
     console.print(grid)
     if given:
         console.print(_by_track(given))
+    drivable = [driven for driven, by_teacher in zip(evaluation.int8.results, evaluation.teacher.results, strict=True)
+                if by_teacher.finished]  # fmt: skip
+    if len(drivable) < tracks:
+        finished = sum(driven.finished for driven in drivable)
+        console.print(f"of the {len(drivable)} that the teacher finishes, int8 finishes {finished}", soft_wrap=True)
     console.print(f"int8 against float: {evaluation.int8_against_float}", soft_wrap=True)
     console.print("teacher: pure pursuit that sees the track, held to the same actions", style="dim", soft_wrap=True)
 

@@ -87,6 +87,16 @@ def test_evaluate_prints_a_table_and_json_and_leaves_a_film(manage, tmp_path: Pa
         assert gif.n_frames > 1  # the shipped model may leave this road early
 
 
+def test_the_worlds_of_another_table_can_be_asked_for(manage, tmp_path: Path) -> None:
+    arguments = ["evaluate", "--model", PRETRAINED, "--tracks", "4", "--laps", "1", "--drives", tmp_path, "--table"]
+    result = json.loads(manage(*arguments, "real", "--json").stdout)
+    assert result["table"] == "real"
+    assert result["teacher"]["finished"] > result["int8"]["finished"]  # the shipped one knows one kind of road
+    table = manage(*arguments, "real").stdout
+    assert "4 unseen tracks, table real, 1 lap each" in " ".join(table.split())
+    assert_one_line(manage(*arguments, "raal"), "there is no table 'raal'", "evaluation")
+
+
 def test_given_tracks_are_driven_in_the_looks_of_the_table_and_told_by_name(manage, tmp_path: Path) -> None:
     folder = tmp_path / "tracks"
     folder.mkdir()
