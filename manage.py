@@ -106,7 +106,9 @@ def drive(
     wires = None if chip == "sim" else Wires(chip, armed)
     options = PeopleOptions(page, port, record)
     if chosen.kind == "tub":
-        drive_footage(choose_model(car, model), settings, car, options, chosen.tub, realtime=realtime, wires=wires)
+        drive_footage(
+            choose_model(car, model, real=True), settings, car, options, chosen.tub, realtime=realtime, wires=wires
+        )
     elif chosen.kind == "sim":
         drive_simulated(
             choose_model(car, model),
@@ -122,7 +124,7 @@ def drive(
             wires=wires,
         )
     else:
-        drive_real(choose_model(car, model), settings, car, options, chosen, wires=wires)
+        drive_real(choose_model(car, model, real=True), settings, car, options, chosen, wires=wires)
 
 
 @app.command()
@@ -171,7 +173,7 @@ def evaluate(
         raise UserError("--track drives and --tub looks on; give one of them")
     if still and not tub:
         raise UserError("--still is for recordings; name one with --tub PATH, or leave it out")
-    chosen = choose_model(car, model)
+    chosen = choose_model(car, model, real=bool(tub))
     if tub:
         from trainer import footage  # noqa: PLC0415
 

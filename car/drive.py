@@ -29,7 +29,8 @@ from settings import PROJECT, Settings
 from storage.files import StorageError
 from storage.tub import Tub
 
-PRETRAINED = PROJECT / "models" / "pretrained"
+PRETRAINED = PROJECT / "models" / "pretrained"  # for the simulated car: the worlds of the default evaluation
+PRETRAINED_REAL = PROJECT / "models" / "pretrained_real"  # for rooms it has never seen
 Camera = SimulatedCamera | TubCamera | PiCamera | UsbCamera
 Place = SimulatedCar | TubCamera | RealPlace
 # What page and status line call the car: what it sees, and what moves. REAL SERVOS first, where nobody expects them.
@@ -41,10 +42,11 @@ LABELS = {
 MOST_OFF_ROADS = 10  # in a drive of a given number of laps: then it ends as a failure
 
 
-def choose_model(car: Path, named: Path | None) -> Model:
-    """The model that was named, else the car's current one, else the one that is shipped. Raises ModelError."""
+def choose_model(car: Path, named: Path | None, *, real: bool = False) -> Model:
+    """The model that was named, else the car's current one, else the one that is shipped: for real rooms, or for the
+    simulator's. Raises ModelError."""
     current = car / "models" / "current"
-    return load_model(named or (current if current.exists() else PRETRAINED))
+    return load_model(named or (current if current.exists() else PRETRAINED_REAL if real else PRETRAINED))
 
 
 def not_for_real_rooms(model: Model) -> str | None:

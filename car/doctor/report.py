@@ -34,7 +34,7 @@ def examine(car: Path, typed_camera: str | None = None, root: Path = Path("/")) 
     why = "by settings.toml" if settings.hardware != "auto" else device_tree_model(root) or "no Raspberry Pi"
     model: Model | UserError
     try:
-        model = choose_model(car, None)
+        model = choose_model(car, None, real=chosen.kind != "sim")
     except UserError as error:
         model = error
     spec = model.contract.observation if isinstance(model, Model) else Contract().observation

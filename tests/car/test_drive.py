@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from car.display import COLUMNS, as_text
-from car.drive import PRETRAINED, not_for_real_rooms
+from car.drive import PRETRAINED, PRETRAINED_REAL, choose_model, not_for_real_rooms
 from car.simulated import SimulatedCamera, SimulatedCar, SimulatedDrivetrain
 from models.contract import Contract
 from models.folder import load_model
@@ -288,3 +288,15 @@ def test_a_policy_that_has_seen_no_real_rooms_says_so() -> None:
     assert "--preset real" in warning
     manifest = model.manifest.model_copy(update={"hyperparameters": trained_in | {"table": "real"}})
     assert not_for_real_rooms(replace(model, manifest=manifest)) is None
+
+
+def test_real_rooms_and_simulated_ones_have_a_shipped_policy_each(tmp_path: Path) -> None:
+    """Until the car has one of its own."""
+    for real, shipped in ((False, PRETRAINED), (True, PRETRAINED_REAL)):
+        model = choose_model(tmp_path, None, real=real)
+        assert model.folder == shipped
+        assert (not_for_real_rooms(model) is None) == real
+    current = tmp_path / "models" / "current"
+    current.parent.mkdir()
+    current.symlink_to(PRETRAINED)
+    assert choose_model(tmp_path, None, real=True).folder.resolve() == PRETRAINED

@@ -1,0 +1,133 @@
+"""Makes the figures of docs/sim2real.md: `.venv/bin/python -m scripts.sim2real FOOTAGE [--model M]`, about 20 minutes.
+
+FOOTAGE: a tub or a folder of them. Only measures; nothing is trained on and nothing chosen. Without TensorFlow.
+"""
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from car.drive import PRETRAINED_REAL
+from models.contract import Contract
+from models.decision import Decisions
+from models.folder import Model, load_model
+from models.footage import ClipScore, score_clip, steer_through
+from settings import PROJECT
+from sim_bridge.distributions import TABLES
+from sim_bridge.rounds import machine
+from sim_bridge.simulator import Simulator
+from storage.tub import Tub, find_tubs
+from trainer.evaluation import Chooser, TrackResult, drive_tracks, greedy, summarise, teacher
+
+PAGE, BEGIN, END = PROJECT / "docs" / "sim2real.md", "<!-- measured -->", "<!-- measured: end -->"
+TRACKS, LAPS = 50, 1
+SEED = 0
+LEAST_TURN = 0.02  # of the range of -1 to +1: a servo's deadband, about
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("footage", type=Path)
+    options.add_argument("--model", type=Path, default=PRETRAINED_REAL)
+    chosen = options.parse_args()
+    model = load_model(chosen.model)
+    tubs = {tub.path.name: tub for tub in map(Tub, find_tubs(chosen.footage))}
+    text = "\n\n".join([_when(model), _clips(model, tubs), _decodings(model, tubs), _closed_loop(model)])
+    page = PAGE.read_text()
+    before, after = page[: page.index(BEGIN) + len(BEGIN)], page[page.index(END) :]
+    PAGE.write_text(f"{before}\n{text}\n{after}")
+    print(text)
+
+
+def _when(model: Model) -> str:
+    return (
+        f"`{model.manifest.command}`, int8, measured on {datetime.now(UTC):%d %B %Y}: {machine({0})}. "
+        "Closed loop: "
+        f"{TRACKS} worlds, {LAPS} lap each."
+    )
+
+
+def _scores(model: Model, contract: Contract, tubs: dict[str, Tub], *, still: bool = False) -> dict[str, ClipScore]:
+    return {name: score_clip(steer_through(model.policy, contract, tub, still=still)) for name, tub in tubs.items()}
+
+
+def _clips(model: Model, tubs: dict[str, Tub]) -> str:
+    moving, still = (_scores(model, model.contract, tubs, still=still) for still in (False, True))
+    rows = ["| clip | score | with `--still` | same side in bends |", "|---|---|---|---|"]
+    for name, one in moving.items():
+        rows.append(f"| {name} | {one.score.score:.2f} | {still[name].score.score:.2f} | {one.sign_agreement:.0%} |")
+    means = [np.mean([one.score.score for one in scores.values()]) for scores in (moving, still)]
+    rows.append(f"| **mean** | **{means[0]:.2f}** | **{means[1]:.2f}** | |")
+    return "\n".join(rows)
+
+
+def _decodings(model: Model, tubs: dict[str, Tub]) -> str:
+    rows = [
+        "| decoding | score | changes of side /s, on clips | finished, `evaluation` | reversals /s | servo travel /s |",
+        "|---|---|---|---|---|---|",
+    ]
+    for decoding in ("argmax", "expectation"):
+        actions = model.contract.actions.model_copy(update={"decoding": decoding})
+        contract = model.contract.model_copy(update={"actions": actions})
+        scores = list(_scores(model, contract, tubs).values())
+        steering = Steering(_policy(model, contract), TRACKS)
+        results = _drive(steering, contract, "evaluation")
+        reversals, travel = steering.restlessness(contract.observation.period_s)
+        rows.append(
+            f"| {decoding} | {np.mean([one.score.score for one in scores]):.2f} "
+            f"| {np.mean([one.flips_per_second for one in scores]):.2f} "
+            f"| {summarise(results).finished} of {TRACKS} | {reversals:.1f} | {travel:.2f} |"
+        )
+    return "\n".join(rows)
+
+
+def _closed_loop(model: Model) -> str:
+    rows = ["| table | the teacher finishes | of those the policy finishes | metres until it leaves the road, median |"]
+    rows.append("|---|---|---|---|")
+    for table in ("evaluation", "real"):
+        by_teacher = _drive(teacher(model.contract), model.contract, table)
+        driven = _drive(_policy(model, model.contract), model.contract, table)
+        both = sum(one.finished and two.finished for one, two in zip(driven, by_teacher, strict=True))
+        left_m = [one.driven_m for one in driven if one.off_road]
+        median = f"{np.median(left_m):.1f} ({len(left_m)} cars)" if left_m else "-"
+        rows.append(f"| {table} | {summarise(by_teacher).finished} of {TRACKS} | {both} | {median} |")
+    return "\n".join(rows)
+
+
+def _policy(model: Model, contract: Contract) -> Chooser:
+    return greedy(lambda observations, _: np.stack([model.policy.advantages(one) for one in observations]), contract)
+
+
+def _drive(choose: Chooser, contract: Contract, table: str) -> list[TrackResult]:
+    return drive_tracks(choose, contract, TRACKS, LAPS, SEED, table=TABLES[table])
+
+
+class Steering:
+    """A chooser that keeps what each car was told."""
+
+    def __init__(self, choose: Chooser, cars: int) -> None:
+        self._choose, self._of_car = choose, [[] for _ in range(cars)]
+
+    def __call__(self, observations: np.ndarray, cars: np.ndarray, simulator: Simulator) -> Decisions:
+        decided = self._choose(observations, cars, simulator)
+        for car, steering in zip(cars.tolist(), decided.steering.tolist(), strict=True):
+            self._of_car[car].append(steering)
+        return decided
+
+    def restlessness(self, period_s: float) -> tuple[float, float]:
+        """Reversals a second, turns by less than LEAST_TURN left out, and the way the command goes in a second (from
+        full left to full right is 2). Means over all cars' time."""
+        reversals, travel, steps = 0, 0.0, 0
+        for steering in self._of_car:
+            turns = np.diff(steering)
+            travel += np.abs(turns).sum()
+            large = np.sign(turns[np.abs(turns) >= LEAST_TURN])
+            reversals += int((np.diff(large) != 0).sum())
+            steps += len(steering)
+        return reversals / (steps * period_s), float(travel / (steps * period_s))
+
+
+if __name__ == "__main__":
+    main()

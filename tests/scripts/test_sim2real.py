@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from models.decision import Decisions
+from scripts.sim2real import Steering
+
+PERIOD_S = 0.05
+
+
+def restlessness(commands: np.ndarray) -> tuple[float, float]:
+    """Of cars that are told these commands, (steps, cars), one after the other."""
+    steps = iter(commands)
+
+    def choose(observations: np.ndarray, cars: np.ndarray, _: object) -> Decisions:
+        return Decisions(np.zeros(len(cars), int), next(steps)[cars], np.zeros(len(cars)))
+
+    steering = Steering(choose, commands.shape[1])
+    for _ in commands:
+        steering(np.zeros((commands.shape[1], 1)), np.arange(commands.shape[1]), None)
+    return steering.restlessness(PERIOD_S)
+
+
+def test_a_servo_that_swings_turns_round_twice_a_swing() -> None:
+    t_s = np.arange(200) * PERIOD_S
+    swings = 0.5 * np.sin(2 * np.pi * 0.5 * t_s)[:, None]  # 2 s a swing, 2 units of way in it
+    reversals, travel = restlessness(swings)
+    assert reversals == pytest.approx(1.0, abs=0.15)
+    assert travel == pytest.approx(1.0, abs=0.05)
+
+
+def test_trembling_less_than_a_servo_can_is_no_reversal_and_cars_are_kept_apart() -> None:
+    trembling = 0.005 * (-1.0) ** np.arange(100)
+    apart = np.stack([0.5 + trembling, -0.5 + trembling], axis=1)
+    reversals, travel = restlessness(apart)
+    assert reversals == 0
+    assert travel == pytest.approx(0.01 / PERIOD_S, rel=0.05)
+    jerking = 0.1 * (-1.0) ** np.arange(100)
+    assert restlessness(jerking[:, None])[0] == pytest.approx(1 / PERIOD_S, rel=0.05)
