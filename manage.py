@@ -84,6 +84,9 @@ def drive(
         int | None, typer.Option(min=0, max=65535, help="Of the page. Default: 8887, or as in settings.toml.")
     ] = None,
     record: Annotated[bool, typer.Option("--record", help="Record from the start, into the car's drives/.")] = False,
+    constant_throttle: Annotated[
+        float | None, typer.Option(min=0, max=1, help="The policy steers; the throttle stays at this, or at the cap.")
+    ] = None,
     car: CarOption = PROJECT / "mycar",
 ) -> None:
     """Drive: the policy at the wheel of the real car on a Raspberry Pi, of the simulated one elsewhere; live."""
@@ -104,7 +107,7 @@ def drive(
     if armed and chip == "sim":
         raise UserError("--armed is for a drivetrain behind the guardian; add --drivetrain simchip or pca9685")
     wires = None if chip == "sim" else Wires(chip, armed)
-    options = PeopleOptions(page, port, record)
+    options = PeopleOptions(page, port, record, constant_throttle)
     if chosen.kind == "tub":
         drive_footage(
             choose_model(car, model, real=True), settings, car, options, chosen.tub, realtime=realtime, wires=wires
@@ -154,6 +157,9 @@ def evaluate(
         ),
     ] = None,
     table: Annotated[str, typer.Option(help="Worlds to drive in: evaluation, training, wide or real.")] = "evaluation",
+    constant_throttle: Annotated[
+        float | None, typer.Option(min=0, max=1, help="The policy steers; the throttle stays at this.")
+    ] = None,
     still: Annotated[
         bool, typer.Option("--still", help="With --tub: nothing moves in what it is shown, each frame fills the stack.")
     ] = False,
@@ -171,6 +177,8 @@ def evaluate(
     _crossings_need_a_track(crossings, track)
     if tub and track:
         raise UserError("--track drives and --tub looks on; give one of them")
+    if constant_throttle is not None and tub:
+        raise UserError("--constant-throttle drives, and --tub looks on; give one of them")
     if still and not tub:
         raise UserError("--still is for recordings; name one with --tub PATH, or leave it out")
     chosen = choose_model(car, model, real=bool(tub))
@@ -187,7 +195,10 @@ def evaluate(
     from trainer.report import evaluate_model, leave_evaluation, print_table  # noqa: PLC0415
 
     lines = read_centre_lines(track or [], crossings=crossings)
-    result = evaluate_model(chosen, tracks, laps, seed, table=table, centre_lines=lines, progress=not as_json)
+    result = evaluate_model(
+        chosen, tracks, laps, seed, table=table, centre_lines=lines, constant_throttle=constant_throttle,
+        progress=not as_json,
+    )  # fmt: skip
     left = leave_evaluation(chosen, result, drives or car / "drives")
     if as_json:
         print(json.dumps(result.as_json()))

@@ -215,7 +215,7 @@ def _vehicle(
     table = parts_table(
         camera=camera,
         preprocessing=Preprocessing(spec),
-        policy=Policy(model.policy, model.contract),
+        policy=Policy(model.policy, model.contract, options.constant_throttle),
         driver_mode=DriverMode(drive.throttle_multiplier),
         governor=Governor(Limits(drive.throttle_cap, drive.oldest_frame_s, drive.throttle_slew_per_s), camera.clock_ns),
         drivetrain=wired or drivetrain,

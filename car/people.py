@@ -15,11 +15,12 @@ from settings import Settings
 
 @dataclass(frozen=True)
 class PeopleOptions:
-    """What was typed about page and recording, on top of the settings."""
+    """What was typed on top of the settings: about page, recording and who has the throttle."""
 
     page: bool = True
     port: int | None = None
     record: bool = False
+    constant_throttle: float | None = None  # instead of the policy's
 
 
 @dataclass(frozen=True)

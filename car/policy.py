@@ -10,10 +10,13 @@ from models.runtime import TFLitePolicy
 
 
 class Policy:
-    """The part around the model and `decide`; remembers the last steering."""
+    """The part around the model and `decide`; remembers the last steering.
 
-    def __init__(self, policy: TFLitePolicy, contract: Contract) -> None:
-        self._policy, self._contract = policy, contract
+    constant_throttle: instead of the policy's, -1 .. +1.
+    """
+
+    def __init__(self, policy: TFLitePolicy, contract: Contract, constant_throttle: float | None = None) -> None:
+        self._policy, self._contract, self._constant_throttle = policy, contract, constant_throttle
         self._steering = 0.0
 
     def run(self, observation: np.ndarray) -> tuple[int, float, float, np.ndarray, float]:
@@ -23,4 +26,5 @@ class Policy:
         inference_ms = 1000 * (time.perf_counter() - started)
         decided = decide(advantages[None], self._contract.actions, np.array([self._steering]))
         self._steering = float(decided.steering[0])
-        return int(decided.action[0]), self._steering, float(decided.throttle[0]), advantages, inference_ms
+        throttle = decided.throttle[0] if self._constant_throttle is None else self._constant_throttle
+        return int(decided.action[0]), self._steering, float(throttle), advantages, inference_ms

@@ -165,6 +165,18 @@ def teacher(contract: Contract) -> Chooser:
     return choose
 
 
+def with_throttle(choose: Chooser, throttle: float | None) -> Chooser:
+    """That chooser's steering, with this throttle, -1 .. +1; None leaves it its own."""
+    if throttle is None:
+        return choose
+
+    def choose_steering(observations: np.ndarray, cars: np.ndarray, simulator: Simulator) -> Decisions:
+        decided = choose(observations, cars, simulator)
+        return replace(decided, throttle=np.full_like(decided.throttle, throttle))
+
+    return choose_steering
+
+
 def greedy(advantages: Callable[[np.ndarray, np.ndarray], np.ndarray], contract: Contract) -> Chooser:
     """Chooses as the car does. advantages: (observations, the cars' numbers) -> float32 (k, actions)."""
 

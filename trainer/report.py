@@ -20,7 +20,7 @@ from models.runtime import TFLitePolicy
 from sim_bridge.distributions import table_named
 from sim_bridge.simulator import Simulator
 from sim_bridge.track import CentreLine, Track
-from trainer.evaluation import Chooser, Summary, TrackResult, drive_tracks, greedy, summarise, teacher
+from trainer.evaluation import Chooser, Summary, TrackResult, drive_tracks, greedy, summarise, teacher, with_throttle
 from trainer.film import EVERY, film
 
 TRACKS, CARS_ON_EACH = 50, 5  # where nobody says how many: drawn tracks, or cars on each given one
@@ -43,6 +43,7 @@ class Evaluation:
 
     model: str
     table: str  # of the worlds
+    constant_throttle: float | None  # None: as the policy chooses
     laps: int
     seed: int
     int8: Summary
@@ -59,6 +60,7 @@ class Evaluation:
         return {
             "model": self.model,
             "table": self.table,
+            "constant_throttle": self.constant_throttle,
             "laps": self.laps,
             "seed": self.seed,
             "int8": self.int8.as_json(),
@@ -77,18 +79,20 @@ def evaluate_model(
     *,
     table: str = "evaluation",
     centre_lines: Sequence[CentreLine] = (),
+    constant_throttle: float | None = None,
     progress: bool,
 ) -> Evaluation:
     """Drive each of `tracks` tracks `laps` times with each of the three. Raises ModelError without the float file,
     UserError where there is no such table.
 
+    constant_throttle: of all three, instead of what they choose.
     tracks: TRACKS drawn at random where None. centre_lines: instead, `tracks` cars (CARS_ON_EACH) drive each of these.
     """
     began, contract, worlds = now(), model.contract, table_named(table)
     reference = model.float_policy()
     chosen, by_reference = [], []  # on each frame of int8's drives: its action, and float's advantages
     durations_ms = []
-    decide_int8 = _as_the_car(model.policy, contract)
+    decide_int8 = _as_the_car(model.policy, contract, constant_throttle)
     on_each = tracks or (CARS_ON_EACH if centre_lines else TRACKS)
     cars_in_all = on_each * max(1, len(centre_lines))
 
@@ -119,12 +123,17 @@ def evaluate_model(
                     )  # fmt: skip
             return results
 
-        drivers = {"int8": int8, "float": _as_the_car(reference, contract), "teacher": teacher(contract)}
+        drivers = {
+            "int8": int8,
+            "float": _as_the_car(reference, contract, constant_throttle),
+            "teacher": with_throttle(teacher(contract), constant_throttle),
+        }
         results = {name: drive(name, choose) for name, choose in drivers.items()}
     p50_ms, p99_ms = np.percentile(durations_ms, [50, 99])
     return Evaluation(
         model=str(model.folder),
         table=table,
+        constant_throttle=constant_throttle,
         laps=laps,
         seed=seed,
         int8=summarise(results["int8"]),
@@ -151,7 +160,8 @@ def evaluate_model(
 def leave_evaluation(model: Model, evaluation: Evaluation, drives: Path) -> Path:
     """In a folder of its own in drives: a film of int8's first seconds on the first track, and the summary: what
     `--json` prints, and when, by which command, how fast. Returns the folder. Raises StorageError."""
-    choose, contract = _as_the_car(model.policy, model.contract), model.contract
+    contract = model.contract
+    choose = _as_the_car(model.policy, contract, evaluation.constant_throttle)
     pictures = film(choose, contract, evaluation.seed, evaluation.centre_lines, table=table_named(evaluation.table))
     summary = {
         "model_sha256": model.manifest.files[MODEL].sha256,
@@ -162,8 +172,9 @@ def leave_evaluation(model: Model, evaluation: Evaluation, drives: Path) -> Path
     return leave_behind(drives, "evaluate", evaluation.began, summary, pictures, period_s)
 
 
-def _as_the_car(policy: TFLitePolicy, contract: Contract) -> Chooser:
-    return greedy(lambda observations, _: np.stack([policy.advantages(one) for one in observations]), contract)
+def _as_the_car(policy: TFLitePolicy, contract: Contract, constant_throttle: float | None) -> Chooser:
+    choose = greedy(lambda observations, _: np.stack([policy.advantages(one) for one in observations]), contract)
+    return with_throttle(choose, constant_throttle)
 
 
 def print_table(evaluation: Evaluation) -> None:

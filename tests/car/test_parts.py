@@ -133,6 +133,14 @@ def test_the_best_action_is_taken_and_a_tie_goes_to_the_nearest_steering() -> No
     assert decisions([9, 0, 0, 0, 0, 0, 0], [5, 0, 0, 0, 5, 0, 0]) == [0, 0]
 
 
+def test_a_constant_throttle_outranks_the_policys() -> None:
+    observation = np.zeros(CONTRACT.observation.shape, np.uint8)
+    for constant, expected in ((None, CONTRACT.actions.throttle[0]), (0.12, 0.12), (0.0, 0.0)):
+        part = Policy(FixedPolicy([0, 0, 0, 0, 0, 0, 9]), CONTRACT, constant)
+        action, steering, throttle, *_ = part.run(observation)
+        assert (action, steering, throttle) == (6, 1.0, expected)
+
+
 def test_a_policy_that_gives_no_numbers_raises() -> None:
     with pytest.raises(ValueError, match="not numbers"):
         decisions([math.nan] * 7)

@@ -97,6 +97,17 @@ def test_the_worlds_of_another_table_can_be_asked_for(manage, tmp_path: Path) ->
     assert_one_line(manage(*arguments, "raal"), "there is no table 'raal'", "evaluation")
 
 
+def test_a_constant_throttle_is_driven_by_all_three(manage, tmp_path: Path) -> None:
+    arguments = ["evaluate", "--model", PRETRAINED, "--tracks", "3", "--laps", "1", "--drives", tmp_path, "--json"]
+    slow, fast = (
+        json.loads(manage(*arguments, "--constant-throttle", throttle).stdout) for throttle in ("0.12", "0.18")
+    )
+    assert (slow["constant_throttle"], fast["constant_throttle"]) == (0.12, 0.18)
+    for driver in ("int8", "float32", "teacher"):
+        assert slow[driver]["lap_s"] / fast[driver]["lap_s"] == pytest.approx(1.5, rel=0.1)
+    assert_one_line(manage("evaluate", "--tub", tmp_path, "--constant-throttle", "0.1"), "drives", "looks on")
+
+
 def test_given_tracks_are_driven_in_the_looks_of_the_table_and_told_by_name(manage, tmp_path: Path) -> None:
     folder = tmp_path / "tracks"
     folder.mkdir()
