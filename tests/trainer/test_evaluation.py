@@ -88,12 +88,19 @@ def test_evaluate_prints_a_table_and_json_and_leaves_a_film(manage, tmp_path: Pa
 
 
 def test_the_worlds_of_another_table_can_be_asked_for(manage, tmp_path: Path) -> None:
-    arguments = ["evaluate", "--model", PRETRAINED, "--tracks", "4", "--laps", "1", "--drives", tmp_path, "--table"]
+    arguments = ["evaluate", "--model", PRETRAINED, "--tracks", "4", "--laps", "1", "--drives", tmp_path, "--seed", "2"]
+    arguments.append("--table")
     result = json.loads(manage(*arguments, "real", "--json").stdout)
     assert result["table"] == "real"
+    assert result["teacher"]["finished"] == 3
     assert result["teacher"]["finished"] > result["int8"]["finished"]  # the shipped one knows one kind of road
-    table = manage(*arguments, "real").stdout
-    assert "4 unseen tracks, table real, 1 lap each" in " ".join(table.split())
+    both = sum(
+        by_policy["finished"] and by_teacher["finished"]
+        for by_policy, by_teacher in zip(result["int8"]["results"], result["teacher"]["results"], strict=True)
+    )
+    table = " ".join(manage(*arguments, "real").stdout.split())
+    assert "4 unseen tracks, table real, 1 lap each" in table
+    assert f"of the 3 that the teacher finishes, int8 finishes {both}" in table
     assert_one_line(manage(*arguments, "raal"), "there is no table 'raal'", "evaluation")
 
 
