@@ -99,7 +99,13 @@ def train(
     """
     learner = DoubleDQN(contract, settings)
     progress = resume(learner)
-    env = make_vector_env(settings.envs, contract=contract, table=TABLES[settings.table], reward=settings.reward)
+    env = make_vector_env(
+        settings.envs,
+        contract=contract,
+        table=TABLES[settings.table],
+        reward=settings.reward,
+        max_steps=settings.episode_steps,
+    )
     replay = Replay(settings.replay, settings.envs, contract.observation.shape, settings.seed)
     rng = np.random.default_rng(settings.seed + progress.frames)
     observation, _ = env.reset(seed=settings.seed + progress.frames)

@@ -30,6 +30,10 @@ class Hyperparameters(BaseModel):
     reward: Annotated[
         Literal["laplace", "gaussian", "gaussian_progress"], Field(description="a name from sim_bridge/reward.py")
     ] = "laplace"
+    episode_steps: Annotated[
+        int,
+        Field(ge=20, le=10_000, description="after which an episode is cut: many worlds teach more than long drives"),
+    ] = 200
     updates_per_round: Annotated[int, Field(ge=1, le=64, description="updates each time all cars made a step")] = 4
     batch: Annotated[int, Field(ge=8, le=1024, description="transitions in an update")] = 64
     replay: Annotated[int, Field(ge=2_000, le=2_000_000, description="frames remembered, 4 kB each")] = 100_000
