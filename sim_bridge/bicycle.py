@@ -70,6 +70,11 @@ class Bicycles:
         return self._lagging[1]
 
     @property
+    def top_speed_m_s(self) -> np.ndarray:
+        """At throttle 1, float64 (n,)."""
+        return self._gain[1]
+
+    @property
     def commanded_steering(self) -> np.ndarray:
         """The steering last commanded to each car, float64 (n,)."""
         return self._commands[0, 0]
