@@ -182,10 +182,10 @@ def _refused(answer: dict[str, Any], what: str, bucket: str) -> StorageError:
         return ConflictError(f"{what} was written by somebody else in the meantime; nothing was changed")
     if code in _REFUSALS:
         return StorageError(f"{what}: {_REFUSALS[code]}")
+    if code == str(status):  # S3 names the error in the body of its answer
+        return StorageError(f"{what}: {_NO_S3}")
     said = " ".join(str(answer.get("Error", {}).get("Message", "")).split())[:120]
-    return StorageError(
-        f"{what}: the server answers {status} {code[:40]} ({said}); look at its log, or try again later"
-    )
+    return StorageError(f"{what}: the server answers {status}, {code[:40]} ({said}); look at its log, or try later")
 
 
 def _unreached(error: Exception) -> str:
