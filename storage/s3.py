@@ -114,33 +114,35 @@ class S3Place(Place):
                         if done > most_bytes:  # whatever the length was said to be
                             raise TooLargeError(f"{self.where}/{name} has more than the {most_bytes} bytes taken")
                         if time.monotonic() > deadline_s:
-                            raise _TooSlowError(f"{self.where} sends {name} too slowly; look at the network")
+                            raise StorageError(f"{self.where} sends {name} too slowly; look at the network")
                         yield piece
                 return
-            except (NotFoundError, ConflictError, TooLargeError, _TooSlowError):
-                raise
-            except StorageError:
+            except _BrokenOffError:
                 resumes += 1
                 if resumes > _RESUMES:
                     raise
                 answer = self._get(name, Range=f"bytes={done}-", IfMatch=answer["ETag"])
+                if not answer.get("ContentRange", "").startswith(f"bytes {done}-"):
+                    raise
 
     @contextmanager
     def _faults(self, name: str = "") -> Iterator[None]:
         """What boto3 raises, as one line."""
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError  # noqa: PLC0415
 
         what = f"{self.where}/{name}" if name else self.where
         try:
             yield
         except ClientError as error:
             raise _refused(error.response, what, self._bucket) from error
+        except (HTTPClientError, IncompleteReadError) as error:
+            raise _BrokenOffError(f"{what}: {_unreached(error)}") from error
         except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no address
             raise StorageError(f"{what}: {_unreached(error)}") from error
 
 
-class _TooSlowError(StorageError):
-    """Asking again would not help."""
+class _BrokenOffError(StorageError):
+    """The connection ended in the middle of an answer."""
 
 
 _KEYS = "look at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or at ~/.aws/credentials"
