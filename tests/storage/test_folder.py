@@ -49,10 +49,11 @@ def test_a_file_that_claims_gigabytes_is_refused_unread(tmp_path: Path) -> None:
 
 _AS_NOBODY = """
 import os, sys
-os.setgid(65534); os.setuid(65534)
 from storage.files import StorageError
 from storage.place import open_place
 place = open_place(sys.argv[1])
+os.setgid(65534)
+os.setuid(65534)
 for call in (lambda: place.read("closed", 9), lambda: place.write("new", b""),
              lambda: place.delete("closed"), lambda: place.write("new", b"", only_if="absent")):
     try:
