@@ -11,7 +11,7 @@ PIP_INSTALL = .venv/bin/pip install --quiet --disable-pip-version-check --requir
 .PHONY: help drive train evaluate test test-slow check check-trixie check-arm64 s3 service install install-trainer install-dev locks peers clean
 
 help: ## this page
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | column -t -s "$$(printf '\t')"
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | column -t -s "$$(printf '\t')"
 
 drive: install ## a policy drives: the real car on a Raspberry Pi, the simulated one elsewhere
 	@.venv/bin/python manage.py drive $(ARGS)

@@ -17,7 +17,8 @@ def race(car: Path, where: str, model: Path, barrier: Barrier) -> tuple[str, boo
     try:
         promote(place, state, digest, key, trusted)
     except StoreError as error:
-        assert "somebody else moved the channel stable" in str(error)
+        if "somebody else moved the channel stable" not in str(error):
+            raise
         return digest, False
     return digest, True
 

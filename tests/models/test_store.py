@@ -1,8 +1,8 @@
 import hashlib
 import multiprocessing
-import random
 import time
 from concurrent.futures import ProcessPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -85,7 +85,7 @@ def test_channels_move_forward_and_back(place: Place, mine: Owner) -> None:
     assert [channel.model for channel in moved] == [first, second, second, third, second, first]
     assert [channel.before for channel in moved][3:] == [(second, first), (first,), ()]
     sequences = [channel.sequence for channel in moved]
-    assert all(later > earlier for earlier, later in zip(sequences, sequences[1:], strict=False))
+    assert all(later > earlier for earlier, later in pairwise(sequences))
     with pytest.raises(StoreError, match="named no other model before"):
         rollback(place, read_state(place, "stable", mine.trusted), mine.key, mine.trusted)
     with pytest.raises(StoreError, match="named no other model before"):
@@ -248,14 +248,14 @@ def test_pushes_that_are_killed_leave_nothing_that_a_sweep_does_not_find(s3, tmp
     place = open_place(where)
     digest = push(place, PRETRAINED, mine.key)
     whole = {entry.name for entry in place.entries()}
-    context, dice, before = multiprocessing.get_context("spawn"), random.Random(1), set(whole)
+    context, before = multiprocessing.get_context("spawn"), set(whole)
     for number in range(4):
         model = variant(tmp_path / f"killed{number}", f"killed{number}")
         process = context.Process(target=racers.push_for_ever, args=(mine.car, where, model))
         process.start()
         while {entry.name for entry in place.entries("blobs/")} <= before:  # until its first blob is there
             assert process.is_alive()
-        time.sleep(dice.uniform(0, 0.1))
+        time.sleep(0.02 * number)
         process.kill()
         process.join()
         before = {entry.name for entry in place.entries()}
