@@ -1,4 +1,4 @@
-"""`manage.py models` as a person types it: from a workstation to a car, once over a folder, once over a real S3 server."""
+"""`manage.py models` as typed: from a workstation to a car, once over a folder, once over a real S3 server."""
 
 import json
 from pathlib import Path
