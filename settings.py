@@ -81,6 +81,17 @@ class PadSettings(_Section):
     device: Annotated[str, Field(min_length=1, description="where Linux shows it")] = "/dev/input/js0"
 
 
+class S3Settings(_Section):
+    """[s3]: the server of the buckets. What is left out is found by boto3's own chain: AWS_ENDPOINT_URL_S3,
+    AWS_REGION, ~/.aws/config and the like. The keys are always found there, never in this file."""
+
+    endpoint: Annotated[
+        str | None, Field(pattern=r"^https?://[^/\s]+/?$", description="its address, where it is not Amazon's")
+    ] = None
+    region: Annotated[str | None, Field(min_length=1, description="in which the bucket is")] = None
+    profile: Annotated[str | None, Field(min_length=1, description="which keys of ~/.aws/credentials")] = None
+
+
 class Settings(_Section):
     """The whole of settings.toml."""
 
@@ -92,6 +103,7 @@ class Settings(_Section):
     camera: CameraSettings = CameraSettings()
     page: PageSettings = PageSettings()
     pad: PadSettings = PadSettings()
+    s3: S3Settings = S3Settings()
 
 
 def load_settings(car: Path) -> Settings:
