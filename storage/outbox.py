@@ -1,8 +1,8 @@
 """Files on their way to a place, in the background: whoever makes them never waits for a disk or a network.
 
 Where the place is a bucket, a file is first safe in a queue on disk, of a bounded size, and leaves it once it has
-arrived: through a link that is slow or gone for hours, and through the end of the program, after which the next one that
-sends there sends it too. A file arrives once, since its name tells its content and it is written only where none is.
+arrived: however slow the link is, or long gone; and after the end of the program the next one that sends there sends it
+too. A file arrives once, since its name tells its content and it is written only where none is.
 """
 
 import contextlib

@@ -24,6 +24,7 @@ class SimCacheWriter:
         self._rows: list[tuple[int, float, bool, bool]] = []  # action, reward, terminated, truncated
         self._infos: list[Mapping[str, float]] = []
         self._goes_on = False
+        self.added = 0  # transitions
 
     def begin(self, view: NDArray[np.uint8]) -> None:
         """The first picture of an episode, uint8 (size, size). One that has not ended is cut short there."""
@@ -54,6 +55,7 @@ class SimCacheWriter:
             raise ValueError("an episode has to begin before something comes of an action")
         if len(self._at) == self._size:
             self._hand_over()
+        self.added += 1
         self._at.append(len(self._age) - 1)
         self._rows.append((action, reward, terminated, truncated))
         self._infos.append(dict(infos))
@@ -64,12 +66,23 @@ class SimCacheWriter:
     def end(self, reward: float | None = None, *, terminated: bool = False) -> None:
         """The episode is left: its last transition was cut short, or terminated; with a reward, it gets that one.
 
-        Nothing happens where no episode goes on, or nothing was added to it.
+        Nothing happens where no episode goes on, or nothing was added to it since.
         """
         if self._goes_on and self._at[-1:] == [len(self._age) - 2]:
             action, before, _, _ = self._rows[-1]
             self._rows[-1] = (action, before if reward is None else reward, terminated, not terminated)
         self._goes_on = False
+
+    def take_back(self, count: int) -> None:
+        """Forget the last `count` transitions, those handed over excepted. The episode ends before them."""
+        for _ in range(min(count, len(self._at))):
+            self.added -= 1
+            for column in (self._at, self._rows, self._infos):
+                column.pop()
+        self._goes_on = bool(self._at)
+        left = self._at[-1] + 2 if self._at else 0
+        self._views, self._age = self._views[:left], self._age[:left]
+        self.end()
 
     def close(self) -> None:
         """Hand over what there is."""
