@@ -102,9 +102,7 @@ class SimCacheSettings(_Section):
             min_length=1, description="where drive records them: a folder or s3://bucket/prefix; simcache/ of the car"
         ),
     ] = None
-    queue_mb: Annotated[int, Field(ge=1, description="of files on disk that wait for a bucket; more are lost")] = (
-        1000
-    )
+    queue_mb: Annotated[int, Field(ge=1, description="of files on disk that wait for a bucket; more are lost")] = 1000
     cache_mb: Annotated[int, Field(ge=1, description="of files kept on disk that came from a bucket")] = 5000
 
 

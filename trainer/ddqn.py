@@ -1,8 +1,8 @@
 """Double DQN with a dueling network and n-step returns, read from top to bottom.
 
 van Hasselt et al., Deep Reinforcement Learning with Double Q-learning (2016); Wang et al. (2016) for the dueling head;
-Sutton & Barto, section 7.1, for n-step returns; Kumar et al., Conservative Q-Learning (2020), for recordings. What keeps it fast on two cores: one compiled update, never
-`model.predict` in a loop, uint8 single frames in the replay.
+Sutton & Barto, section 7.1, for n-step returns; Kumar et al. (2020) for the conservative term, which recordings need.
+What keeps it fast on two cores: one compiled update, never `model.predict` in a loop, uint8 single frames in memory.
 """
 
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class Sitting:
     resume: Callable[[Learner], Progress] = lambda learner: Progress()
     told: Callable[[Learner, Progress], None] = lambda learner, progress: None  # after each round
     recordings: Library | None = None  # what is learnt from, in place of a simulator
-    recorder: EnvRecorder | NoRecorder = NoRecorder()  # of what cars live through in it
+    recorder: EnvRecorder | NoRecorder = field(default_factory=NoRecorder)  # of what cars live through in it
 
     def begin(self, learner: Learner) -> Progress:
         """Where this learner's training stands."""
