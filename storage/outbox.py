@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Full, Queue
 from urllib.parse import quote
 
 from settings import S3Settings
@@ -19,7 +19,7 @@ from storage.folder import FolderPlace
 from storage.place import ABSENT, ConflictError, NotFoundError, Place, open_place
 from storage.simcache import MOST_BYTES
 
-MOST_IN_HAND = 8  # files that are not on disk yet
+MOST_IN_HAND = 64  # files that are not on disk yet
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0  # between two tries to reach the place
 Encode = Callable[[], tuple[str, bytes]]  # gives a file's name, which tells its content, and its content
 
@@ -31,7 +31,7 @@ class Outbox:
         """queue: None where files go to the place without a detour. most_bytes: of the queue; beyond it, files are
         dropped, and said to be."""
         self._place, self._queue, self._most_bytes = place, queue, most_bytes
-        self._in_hand: SimpleQueue[Encode | None] = SimpleQueue()
+        self._in_hand: Queue[Encode | None] = Queue(MOST_IN_HAND)
         self._ending = threading.Event()
         self._complaint = ""
         self.made = 0  # files that are on disk, or there
@@ -53,11 +53,12 @@ class Outbox:
         lost = f"{self.dropped} files were lost: " if self.dropped else ""
         return lost + self._complaint
 
-    def put(self, encode: Encode) -> None:
-        """Send what `encode` gives, which is called in another thread. Returns at once."""
-        if self._in_hand.qsize() < MOST_IN_HAND:
-            self._in_hand.put(encode)
-        else:
+    def put(self, encode: Encode, *, wait: bool = False) -> None:
+        """Send what `encode` gives, which is called in another thread. Where the disk is too slow this waits for it, or
+        without `wait` returns at once, and the file is lost."""
+        try:
+            self._in_hand.put(encode, block=wait)
+        except Full:
             self._drop("the disk is too slow")
 
     def close(self, longest_s: float) -> None:

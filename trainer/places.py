@@ -79,7 +79,7 @@ class OpenPlaces:
             contract,
             hyperparameters.envs,
             self._settings.simcache.size,
-            lambda transitions: put(transitions.encode),
+            lambda transitions: put(transitions.encode, wait=True),
             source=f"train, run {self._run.name}, table {hyperparameters.table}",
             rewards=f"{hyperparameters.reward} of sim_bridge/reward.py",
         )
@@ -112,7 +112,7 @@ class OpenPlaces:
         if progress.episodes // every > self._saved_at // every:
             self._saved_at = progress.episodes
             name, weights = f"{self._run.name}-{progress.episodes:07d}{SUFFIX}", learner.online.get_weights()
-            self._saving.put(lambda: (name, encode_weights(weights)))
+            self._saving.put(lambda: (name, encode_weights(weights)), wait=True)
 
     @contextmanager
     def sending(self, console: Console) -> Iterator[None]:

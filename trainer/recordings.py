@@ -1,5 +1,6 @@
 """Recordings as a replay memory, however many there are: those that do not fit take turns in it."""
 
+import sys
 import threading
 from collections.abc import Iterator
 from queue import Empty, Queue
@@ -37,7 +38,9 @@ class Recordings:
         self.all_fit = True
         pictures, names = 0, [entry.name for entry in library.entries]
         first = [names[index] for index in self._rng.permutation(len(names))]
-        for number, name in enumerate(track(first, "reading recordings ...", transient=True)):
+        for number, name in enumerate(
+            track(first, "reading recordings ...", transient=True, disable=not sys.stdout.isatty())
+        ):
             transitions = self._load(name)
             pictures += len(transitions.views)
             if pictures > capacity:
