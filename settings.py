@@ -106,6 +106,17 @@ class SimCacheSettings(_Section):
     cache_mb: Annotated[int, Field(ge=1, description="of files kept on disk that came from a bucket")] = 5000
 
 
+class ModelsSettings(_Section):
+    """[models]: the model store."""
+
+    place: Annotated[
+        str | None,
+        Field(
+            min_length=1, description="s3://BUCKET/PREFIX or a folder; where left out: the folder store of the car's"
+        ),
+    ] = None
+
+
 class Settings(_Section):
     """The whole of settings.toml."""
 
@@ -119,6 +130,7 @@ class Settings(_Section):
     pad: PadSettings = PadSettings()
     s3: S3Settings = S3Settings()
     simcache: SimCacheSettings = SimCacheSettings()
+    models: ModelsSettings = ModelsSettings()
 
 
 def load_settings(car: Path) -> Settings:

@@ -95,7 +95,7 @@ def load_model(path: Path) -> Model:
     return Model(folder, manifest, policy)
 
 
-def check_contract(contract: Contract, where: Path) -> None:
+def check_contract(contract: Contract, where: Path | str) -> None:
     """Raises ModelError where this program cannot do what the contract asks of it."""
     ours = Contract()
     seen = contract.observation

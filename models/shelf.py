@@ -32,7 +32,7 @@ class Shelf:
     def __init__(self, car: Path, settings: Settings, console: Console) -> None:
         """car: its own folder, where queues and caches are."""
         self._car, self._settings, self._console = car, settings, console
-        self._quiet = not console.is_terminal  # no bars
+        self._bars = {"console": console, "transient": True, "disable": not console.is_terminal}
 
     def tabulate(self, where: str) -> None:
         """A line for each file."""
@@ -135,7 +135,7 @@ class Shelf:
         library = self._open(where)
         by_content: dict[str, str] = {}
         bad = count = 0
-        for entry in track(library.entries, "reading ...", console=self._console, transient=True, disable=self._quiet):
+        for entry in track(library.entries, "reading ...", **self._bars):
             try:
                 content = library.read(entry.name)
                 transitions = decode(content, entry.name)
@@ -161,13 +161,13 @@ class Shelf:
         return open_library(where, self._car / "cache", most_bytes, self._settings.s3)
 
     def _all(self, library: Library) -> Iterable[Transitions]:
-        for entry in track(library.entries, "reading ...", console=self._console, transient=True, disable=self._quiet):
+        for entry in track(library.entries, "reading ...", **self._bars):
             yield library.load(entry.name)
 
     @contextmanager
     def _bar(self, total: int, words: str) -> Iterator[Callable[[], object]]:
         """Yields what is called after each of them."""
-        with Progress(console=self._console, transient=True, disable=self._quiet) as progress:
+        with Progress(**self._bars) as progress:
             bar = progress.add_task(words, total=total)
             yield lambda: progress.advance(bar)
 

@@ -34,9 +34,10 @@ def _fsync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_file(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write content to path, whole or not at all; an older file at path stays until the new one is safe on disk.
 
+    mode: its rights in the end; until then they are 0600, which would make a model unreadable to the car's other users.
     Raises StorageError (disk full, no permission, ...); nothing is left behind then.
     """
     try:
@@ -47,7 +48,7 @@ def write_file(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(name, 0o644)  # mkstemp makes 0600: a model would be unreadable to the car's other users
+            os.chmod(name, mode)
             os.replace(name, path)
             _fsync(path.parent)
         except BaseException:

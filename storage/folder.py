@@ -99,18 +99,16 @@ class FolderPlace(Place):
         """The entries of one folder; `below` is its name with a slash, "" for the place itself."""
         try:
             with os.scandir(self.folder / below) as found:
-                # A folder sorts as if its name ended with the slash that the names of its files go on with.
-                files = sorted(
-                    (below + one.name + ("/" if one.is_dir(follow_symlinks=False) else ""), one) for one in found
-                )
+                files = sorted(found, key=lambda file: file.name)
         except (FileNotFoundError, NotADirectoryError):
             return
-        for name, file in files:
-            if not is_name(name.rstrip("/")):
+        for file in files:
+            name = below + file.name
+            if not is_name(name):
                 continue
-            if name.endswith("/"):
-                if name.startswith(prefix) or prefix.startswith(name):
-                    yield from self._walk(name, prefix)
+            if file.is_dir(follow_symlinks=False):
+                if f"{name}/".startswith(prefix) or prefix.startswith(f"{name}/"):
+                    yield from self._walk(f"{name}/", prefix)
             elif name.startswith(prefix):
                 try:
                     status = file.stat()

@@ -79,7 +79,8 @@ class Place(ABC):
 
     @abstractmethod
     def entries(self, prefix: str = "") -> Iterator[Entry]:
-        """The files whose name begins with prefix, in any depth, by name in the order of ASCII, fetched page by page.
+        """The files whose name begins with prefix, in any depth, fetched page by page: those of one folder
+        in the order of their names, the folders among them where the server puts them.
 
         Files whose name `check_name` refuses are not this project's, and are left out. An empty or absent folder has
         none; a bucket that is not there raises StorageError.

@@ -12,6 +12,7 @@ from storage.files import StorageError
 from storage.place import ABSENT, ConflictError, Entry, NotFoundError, Place, TooLargeError, check_name, is_name
 
 _PIECE_BYTES = 1 << 18
+_PAGE = 1000  # entries; no server gives more at once
 _CONNECT_S, _READ_S = 5, 20  # how long a server may be silent
 _ATTEMPTS = 5  # of each request; boto3 waits 1, 2, 4 and 8 s in between, at most
 _RESUMES = 3  # of a download that broke off
@@ -70,7 +71,7 @@ class S3Place(Place):
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         with self._faults():
             pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=self._prefix + prefix
+                Bucket=self._bucket, Prefix=self._prefix + prefix, PaginationConfig={"PageSize": _PAGE}
             )
             for page in pages:
                 for one in page.get("Contents", ()):
@@ -186,7 +187,7 @@ def _refused(answer: dict[str, Any], what: str, bucket: str) -> StorageError:
         return StorageError(f"{what}: {_REFUSALS[code]}")
     if code == str(status):  # S3 names the error in the body of its answer
         return StorageError(f"{what}: {_NO_S3}")
-    said = " ".join(str(answer.get("Error", {}).get("Message", "")).split())[:120]
+    said = "".join(filter(str.isprintable, str(answer.get("Error", {}).get("Message", ""))))[:120]
     return StorageError(f"{what}: the server answers {status}, {code[:40]} ({said}); look at its log, or try later")
 
 

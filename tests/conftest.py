@@ -1,7 +1,11 @@
-"""What many tests need: the shipped model, a small model made on the spot, and our own program as a process."""
+"""What many tests need: the shipped model, a small model made on the spot, a real S3 server, and our own program as a
+process."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +13,7 @@ import pytest
 
 from models.contract import Contract
 from settings import PROJECT
+from storage.seaweed import Identity, SeaweedServer, find_seaweed
 
 PRETRAINED = PROJECT / "models" / "pretrained"
 
@@ -55,6 +60,41 @@ def driven_tub(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file = folder / "images" / line(index)["cam/image_array"]
         cv2.imwrite(str(file), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
     return folder
+
+
+OWNER = Identity("owner", "ownerkey", "owner's secret", ("Admin", "Read", "Write", "List"))
+CAR = Identity("car", "carkey", "car's secret", ("Read:models", "List:models", "Write:recordings"))
+_prefixes = count()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedServer]:
+    """A real S3 server with the buckets models and recordings, for all tests; who stops it starts it again."""
+    if find_seaweed() is None:
+        pytest.skip("there is no SeaweedFS; `make install-dev` brings it where there is a build of it")
+    with SeaweedServer(tmp_path_factory.mktemp("seaweed"), (OWNER, CAR), ("models", "recordings")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: SeaweedServer, monkeypatch: pytest.MonkeyPatch) -> SeaweedServer:
+    """The same server, with the owner's key and its address in the environment, where boto3 and processes find them."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    found = {"AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{s3_server.port}", "AWS_REGION": "us-east-1"}
+    nothing = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    for name, value in (found | nothing | OWNER.environment).items():
+        monkeypatch.setenv(name, value)
+    return s3_server
+
+
+@pytest.fixture(params=["folder", "s3"])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty place: once a folder, once a prefix in a bucket of a real S3 server."""
+    if request.param == "folder":
+        return str(tmp_path / "place")
+    request.getfixturevalue("s3")
+    return f"s3://models/test-{next(_prefixes)}"
 
 
 @pytest.fixture
