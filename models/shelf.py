@@ -2,13 +2,13 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress, track
+from rich.progress import track
 from rich.table import Table
 
 from errors import UserError
@@ -23,6 +23,7 @@ from storage.simcache_library import Library, open_library
 from storage.tub import MANIFEST, Tub, find_tubs
 
 COLUMNS, ROWS = 6, 4  # of a contact sheet
+Some = TypeVar("Some")
 
 
 class Shelf:
@@ -32,7 +33,6 @@ class Shelf:
     def __init__(self, car: Path, settings: Settings, console: Console) -> None:
         """car: its own folder, where queues and caches are."""
         self._car, self._settings, self._console = car, settings, console
-        self._bars = {"console": console, "transient": True, "disable": not console.is_terminal}
 
     def tabulate(self, where: str) -> None:
         """A line for each file."""
@@ -88,12 +88,10 @@ class Shelf:
         for found in find_tubs(path):
             tub = Tub(found)
             files: list[Transitions] = []
-            with self._bar(len(tub.records), f"reading {found.name} ...") as tick:
-                size = self._settings.simcache.size
-                left_out = import_tub(tub, Contract(), size, _recording(tub), files.append, tick)
-            for transitions in track(
-                files, f"writing to {where} ...", console=self._console, transient=True, disable=self._quiet
-            ):
+            records = self._track(tub.records, f"reading {found.name} ...")
+            size = self._settings.simcache.size
+            left_out = import_tub(tub, records, Contract(), size, _recording(tub), files.append)
+            for transitions in self._track(files, f"writing to {where} ..."):
                 place.write(*transitions.encode())
             rest = f", {left_out} records left out: without a command, or a picture" if left_out else ""
             count = sum(map(len, files))
@@ -135,7 +133,7 @@ class Shelf:
         library = self._open(where)
         by_content: dict[str, str] = {}
         bad = count = 0
-        for entry in track(library.entries, "reading ...", **self._bars):
+        for entry in self._track(library.entries, "reading ..."):
             try:
                 content = library.read(entry.name)
                 transitions = decode(content, entry.name)
@@ -161,15 +159,12 @@ class Shelf:
         return open_library(where, self._car / "cache", most_bytes, self._settings.s3)
 
     def _all(self, library: Library) -> Iterable[Transitions]:
-        for entry in track(library.entries, "reading ...", **self._bars):
+        for entry in self._track(library.entries, "reading ..."):
             yield library.load(entry.name)
 
-    @contextmanager
-    def _bar(self, total: int, words: str) -> Iterator[Callable[[], object]]:
-        """Yields what is called after each of them."""
-        with Progress(**self._bars) as progress:
-            bar = progress.add_task(words, total=total)
-            yield lambda: progress.advance(bar)
+    def _track(self, what: Sequence[Some], words: str) -> Iterable[Some]:
+        """Them, one after the other, with a bar."""
+        return track(what, words, console=self._console, transient=True, disable=not self._console.is_terminal)
 
 
 def _recording(tub: Tub) -> str:

@@ -14,7 +14,7 @@ from models.observation import Observer
 from models.score import stretches
 from storage.simcache import SimCacheError, Transitions
 from storage.simcache_writer import SimCacheWriter
-from storage.tub import Tub, TubError
+from storage.tub import Record, Tub, TubError
 from storage.tub_writer import ColumnType, TubWriter
 
 COLUMNS: dict[str, ColumnType] = {
@@ -28,14 +28,16 @@ CUT_S = 10.0  # of nothing, in a tub's time, between two episodes
 
 def import_tub(
     tub: Tub,
+    records: Iterable[Record],
     contract: Contract,
     size: int,
     recording: str,
     put: Callable[[Transitions], object],
-    tick: Callable[[], object] = lambda: None,
 ) -> int:
-    """Hand a tub's transitions to `put`, `size` at a time; `tick` is called after each record. Returns how many records
-    were left out, for want of a command or a frame that can be read.
+    """Hand a tub's transitions to `put`, `size` at a time. Returns how many records were left out, for want of a
+    command or a frame that can be read.
+
+    records: all of the tub's, in their order.
 
     The rewards are those of ALIVE. Raises SimCacheError where nothing is left to learn from.
     """
@@ -45,24 +47,23 @@ def import_tub(
     pieces, _ = stretches(
         [record.timestamp_ms for record in tub.records], [record.session_id for record in tub.records]
     )
+    first_ones = {piece.start for piece in pieces}
     left_out = 0
-    for number, piece in enumerate(pieces):
-        observer.clear()
-        if number:
+    for number, record in enumerate(records):
+        if number in first_ones:
+            observer.clear()
             episodes.cut()
-        for record in tub.records[piece]:
-            tick()
-            try:
-                frame = fit(tub.image(record), contract.observation)
-            except TubError:
-                left_out += 1
-                continue
-            observation = observer.see(frame, int(record.timestamp_ms * 1e6))
-            if record.command is None:
-                left_out += 1
-                episodes.rest()
-            elif observation is not None:
-                episodes.see(observation[..., -1], *record.command, record.mode or "user")
+        try:
+            frame = fit(tub.image(record), contract.observation)
+        except TubError:
+            left_out += 1
+            continue
+        observation = observer.see(frame, int(record.timestamp_ms * 1e6))
+        if record.command is None:
+            left_out += 1
+            episodes.rest()
+        elif observation is not None:
+            episodes.see(observation[..., -1], *record.command, record.mode or "user")
     writer.close()
     if not writer.added:
         raise SimCacheError(
