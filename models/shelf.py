@@ -110,13 +110,7 @@ class Shelf:
         copied = there = 0
         for source in sources:
             library = self._open(source)
-            for entry in track(
-                library.entries,
-                f"copying {library.where} ...",
-                console=self._console,
-                transient=True,
-                disable=self._quiet,
-            ):
+            for entry in self._track(library.entries, f"copying {library.where} ..."):
                 content = library.read(entry.name)
                 decode(content, f"{library.where}/{entry.name}")
                 name = entry.name.rpartition("/")[2]
