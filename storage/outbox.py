@@ -33,7 +33,7 @@ class Outbox:
         self._place, self._queue, self._most_bytes = place, queue, most_bytes
         self._in_hand: Queue[Encode | None] = Queue(MOST_IN_HAND)
         self._ending = threading.Event()
-        self._complaint = ""
+        self._lost_for, self._waits_for = "", ""
         self.made = 0  # files that are on disk, or there
         self.dropped = 0  # files that are lost
         self._maker = threading.Thread(target=self._make, name="outbox: make", daemon=True)
@@ -49,9 +49,9 @@ class Outbox:
 
     @property
     def note(self) -> str:
-        """What goes wrong at the moment, '' where nothing does."""
-        lost = f"{self.dropped} files were lost: " if self.dropped else ""
-        return lost + self._complaint
+        """What was lost, and why files wait at the moment; '' where all is well."""
+        lost = f"{self.dropped} files were lost: {self._lost_for}" if self.dropped else ""
+        return "; ".join(filter(None, [lost, self._waits_for]))
 
     def put(self, encode: Encode, *, wait: bool = False) -> None:
         """Send what `encode` gives, which is called in another thread. Where the disk is too slow this waits for it, or
@@ -70,8 +70,8 @@ class Outbox:
             self._ending.set()
             self._sender.join(0.05)
 
-    def _drop(self, complaint: str) -> None:
-        self.dropped, self._complaint = self.dropped + 1, complaint
+    def _drop(self, reason: str) -> None:
+        self.dropped, self._lost_for = self.dropped + 1, reason
 
     def _make(self) -> None:
         while encode := self._in_hand.get():
@@ -96,10 +96,10 @@ class Outbox:
             ending = self._ending.is_set()  # before looking: what comes later is looked for again
             try:
                 found = self._send_all(self._queue)
-                pause_s, self._complaint = FIRST_PAUSE_S, self._complaint if self.dropped else ""
+                pause_s, self._waits_for = FIRST_PAUSE_S, ""
             except StorageError as error:
                 found, pause_s = 0, min(2 * pause_s, LONGEST_PAUSE_S)
-                self._complaint = f"files wait in {self._queue.where}: {error}"
+                self._waits_for = f"files wait in {self._queue.where}: {error}"
             if ending and not found:
                 return
             if not found:
