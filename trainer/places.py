@@ -14,7 +14,7 @@ from settings import Settings
 from storage.npz import NpzError, pack, unpack
 from storage.outbox import Outbox, open_outbox
 from storage.place import open_place
-from storage.simcache import SUFFIX
+from storage.simcache import SUFFIX, digest
 from storage.simcache_library import Library, open_library
 from trainer.checkpoint import load_best
 from trainer.env_recorder import EnvRecorder, NoRecorder
@@ -111,8 +111,13 @@ class OpenPlaces:
             self._saved_at = progress.episodes
         if progress.episodes // every > self._saved_at // every:
             self._saved_at = progress.episodes
-            name, weights = f"{self._run.name}-{progress.episodes:07d}{SUFFIX}", learner.online.get_weights()
-            self._saving.put(lambda: (name, encode_weights(weights)), wait=True)
+            name, weights = f"{self._run.name}-{progress.episodes:07d}", learner.online.get_weights()
+
+            def encode() -> tuple[str, bytes]:
+                content = encode_weights(weights)
+                return f"{name}-{digest(content)}{SUFFIX}", content
+
+            self._saving.put(encode, wait=True)
 
     @contextmanager
     def sending(self, console: Console) -> Iterator[None]:

@@ -20,7 +20,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -173,9 +173,14 @@ def _train_and_export(
     trains = offline.train if places.library else in_simulator
     evaluations: list[Summary] = []  # of this sitting
 
+    begun = checkpoint is not None
+
     def go_on(learner: Learner) -> Progress:
+        nonlocal begun
         if checkpoint is None:
-            return Progress(drives=places.start(learner))
+            drives = places.start(learner)
+            begun = True
+            return Progress(drives=drives)
         state, progress = checkpoint
         progress.best = load_best(folder, learner.online)
         try:
@@ -186,6 +191,7 @@ def _train_and_export(
 
     recorder = places.recorder(settings.contract, settings.hyperparameters)
     with (
+        _nothing_left(folder, unless=lambda: begun),
         places.sending(console),
         Metrics(folder, console) as metrics,
         TensorBoard(folder) as tensorboard,
@@ -278,6 +284,17 @@ def _export(
         },
     )
     console.print(f"int8 against float: {alike}", soft_wrap=True)
+
+
+@contextmanager
+def _nothing_left(folder: Path, unless: Callable[[], bool]) -> Iterator[None]:
+    """Of a run that could not begin: there was nothing to learn from, or no such weights to begin with."""
+    try:
+        yield
+    except UserError:
+        if not unless():
+            shutil.rmtree(folder)
+        raise
 
 
 @contextmanager
