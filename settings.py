@@ -92,6 +92,20 @@ class S3Settings(_Section):
     profile: Annotated[str | None, Field(min_length=1, description="which keys of ~/.aws/credentials")] = None
 
 
+class SimCacheSettings(_Section):
+    """[simcache]: recordings to learn from."""
+
+    size: Annotated[int, Field(ge=1, le=2000, description="transitions in a file; a crash loses at most those")] = 300
+    place: Annotated[
+        str | None,
+        Field(
+            min_length=1, description="where drive records them: a folder or s3://bucket/prefix; simcache/ of the car"
+        ),
+    ] = None
+    queue_mb: Annotated[int, Field(ge=1, description="of files on disk that wait for a bucket; more are lost")] = 1000
+    cache_mb: Annotated[int, Field(ge=1, description="of files kept on disk that came from a bucket")] = 5000
+
+
 class ModelsSettings(_Section):
     """[models]: the model store."""
 
@@ -115,6 +129,7 @@ class Settings(_Section):
     page: PageSettings = PageSettings()
     pad: PadSettings = PadSettings()
     s3: S3Settings = S3Settings()
+    simcache: SimCacheSettings = SimCacheSettings()
     models: ModelsSettings = ModelsSettings()
 
 

@@ -249,7 +249,16 @@ def _others(
     if wires is None and isinstance(place, TubCamera):
         return People({}, "")
     simulated = not isinstance(place, RealPlace) and (wires is None or wires.kind == "simchip")
-    return people(folder, settings, model, options, label=_label(place, wires), simulated=simulated, realtime=realtime)
+    return people(
+        folder,
+        settings,
+        model,
+        options,
+        label=_label(place, wires),
+        simulated=simulated,
+        realtime=realtime,
+        judge=place if isinstance(place, SimulatedCar) else None,
+    )
 
 
 class _Obeys:

@@ -16,6 +16,7 @@ from donkeycar.parts import controller as donkeycar
 
 from car.arming import Act, after
 from car.recorder import Recorder
+from car.simcache_recorder import SimCacheRecorder
 from settings import PadType
 
 RETRY_S = 1.0
@@ -87,7 +88,9 @@ class _WholeEvents:
 class Pad:
     """While a pad is plugged in, it drives; a page then watches, and can STOP. What it does not touch stays."""
 
-    def __init__(self, kind: PadType, device: str, throttle_cap: float, recorder: Recorder | None = None) -> None:
+    def __init__(
+        self, kind: PadType, device: str, throttle_cap: float, recorder: Recorder | SimCacheRecorder | None = None
+    ) -> None:
         """kind: donkeycar's CONTROLLER_TYPE. device: as /dev/input/js0. throttle_cap: what a full stick means.
         recorder: whose last records the pad's button deletes.
         """

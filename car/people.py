@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from car.logbook import DRIVES
 from car.page.part import Page
 from car.recorder import Recorder
+from car.simcache_recorder import SimCacheRecorder
+from car.simulated import SimulatedCar
 from car.terminal import HELP, Terminal
 from car.vehicle import Part
 from errors import UserError
@@ -20,6 +23,7 @@ class PeopleOptions:
     page: bool = True
     port: int | None = None
     record: bool = False
+    record_as: Literal["tub", "simcache"] = "tub"
     constant_throttle: float | None = None  # instead of the policy's
 
 
@@ -32,15 +36,23 @@ class People:
 
 
 def people(
-    car: Path, settings: Settings, model: Model, options: PeopleOptions, *, label: str, simulated: bool, realtime: bool
+    car: Path,
+    settings: Settings,
+    model: Model,
+    options: PeopleOptions,
+    *,
+    label: str,
+    simulated: bool,
+    realtime: bool,
+    judge: SimulatedCar | None,
 ) -> People:
     """label: what the page calls the car. A simulated car's page is for this machine alone; without realtime there is
-    neither page nor pad, for nobody is as fast.
+    neither page nor pad, for nobody is as fast. judge: who knows what comes of each command.
 
-    Raises UserError where the page's port is taken.
+    Raises UserError where the page's port is taken, or there is nowhere to record.
     """
     terminal = Terminal()
-    recorder = Recorder(car / DRIVES, model_id(model)) if realtime or options.record else None
+    recorder = _recorder(car, settings, model, options, label, judge) if realtime or options.record else None
     parts: dict[str, Part | None] = {"terminal": terminal, "recorder": recorder}
     words = [HELP] if realtime and terminal.has_keys else []
     if realtime and settings.pad.type:
@@ -52,6 +64,16 @@ def people(
         parts["page"] = page
         words.append(f"drive and watch: {page.link}")
     return People(parts, "\n".join(words))
+
+
+def _recorder(
+    car: Path, settings: Settings, model: Model, options: PeopleOptions, label: str, judge: SimulatedCar | None
+) -> Recorder | SimCacheRecorder:
+    if options.record_as == "tub":
+        return Recorder(car / DRIVES, model_id(model))
+    return SimCacheRecorder(
+        model.contract, settings, car, source=f"drive, {label}, policy {model_id(model)}", judge=judge
+    )
 
 
 def model_id(model: Model) -> str:

@@ -8,10 +8,16 @@ import numpy as np
 
 from car.pace import Pace
 from models.contract import ObservationSpec
+from models.experience import Outcome
+from models.observation import grey_view
 from sim_bridge.distributions import EVALUATION
 from sim_bridge.from_above import track_from_above
+from sim_bridge.motion import State
+from sim_bridge.reward import laplace
 from sim_bridge.simulator import Simulator
 from sim_bridge.track_file import read_centre_line
+
+REWARDS = "laplace of sim_bridge/reward.py"
 
 
 class SimulatedCar:
@@ -32,6 +38,7 @@ class SimulatedCar:
         self._laps_before = 0
         self._driven_m = self._offset_sum_m = self._worst_m = 0.0
         self._steps = 0
+        self.outcome = Outcome(0.0, False)  # of the last command
 
     @property
     def laps(self) -> int:
@@ -49,12 +56,25 @@ class SimulatedCar:
         state = self.simulator.step(np.array([steering]), np.array([throttle]))
         self.driven_s += self.period_s
         self._count(float(state.progress_m[0]))
+        self.outcome = self._outcome(state)
         if state.off_road[0]:
             self.off_roads += 1
             self._laps_before = self.laps
             self._lap_began_s = self.driven_s
             self.simulator.restart(0)
         return self.simulator.frame(0)
+
+    def _outcome(self, state: State) -> Outcome:
+        """As sim_bridge/env.py has it for those who train."""
+        infos = {
+            "offset_m": float(state.offset_m[0]),
+            "speed_m_s": float(state.speed_m_s[0]),
+            "driven_m": float(state.driven_m[0]),
+            "laps": float(state.laps[0]),
+        }
+        if state.off_road[0]:
+            return Outcome(0.0, True, grey_view(self.simulator.frame(0), self.simulator.spec), infos)
+        return Outcome(float(laplace(state)[0]), False, None, infos)
 
     def _count(self, progress_m: float) -> None:
         self._steps += 1

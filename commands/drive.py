@@ -13,6 +13,10 @@ app = typer.Typer()
 
 @app.command()
 def drive(
+    form: Annotated[
+        str | None,
+        typer.Argument(metavar="[tub|simcache]", help="What --record writes. Default: tub.", show_default=False),
+    ] = None,
     model: ModelOption = None,
     laps: Annotated[int | None, typer.Option(min=1, help="Stop after so many laps. Default: Ctrl-C.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Names the simulated track, room and car.")] = 1,
@@ -45,7 +49,16 @@ def drive(
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Of the page. Default: 8887, or as in settings.toml.")
     ] = None,
-    record: Annotated[bool, typer.Option("--record", help="Record from the start, into the car's drives/.")] = False,
+    mode: Annotated[
+        Literal["user", "local_angle", "local"] | None,
+        typer.Option(
+            help="Who drives at the start: you, the policy steering, the policy. Default: as in settings.toml."
+        ),
+    ] = None,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Record from the start: a tub into the car's drives/, or --record simcache."),
+    ] = False,
     constant_throttle: Annotated[
         float | None, typer.Option(min=0, max=1, help="The policy steers; the throttle stays at this, or at the cap.")
     ] = None,
@@ -58,7 +71,11 @@ def drive(
     from settings import load_settings
 
     crossings_need_a_track(crossings, track)
+    if form not in (None, "tub", "simcache") or (form and not record):
+        raise UserError(f"drive takes no {form!r}; what is recorded is said as --record tub or --record simcache")
     settings = load_settings(car)
+    if mode is not None:
+        settings = settings.model_copy(update={"drive": settings.drive.model_copy(update={"mode": mode})})
     kind = hardware(settings)
     chosen = choose_camera(camera, kind, sim=simulated)
     chip = choose_drivetrain(drivetrain, chosen, kind, sim=simulated)
@@ -69,7 +86,8 @@ def drive(
     if armed and chip == "sim":
         raise UserError("--armed is for a drivetrain behind the guardian; add --drivetrain simchip or pca9685")
     wires = None if chip == "sim" else Wires(chip, armed)
-    options = PeopleOptions(page, port, record, constant_throttle)
+    as_simcache = form == "simcache"
+    options = PeopleOptions(page, port, record, "simcache" if as_simcache else "tub", constant_throttle)
     if chosen.kind == "tub":
         drive_footage(
             choose_model(car, model, real=True), settings, car, options, chosen.tub, realtime=realtime, wires=wires

@@ -49,6 +49,22 @@ def train(
     preset: Annotated[
         str | None, typer.Option(help="Start from these hyper-parameters: a name or a TOML file.", metavar="PRESET")
     ] = None,
+    simcache: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE", help="Learn from these recordings alone: a SimCache file, a folder, or s3://BUCKET/PREFIX."
+        ),
+    ] = None,
+    simcache_out: Annotated[
+        str | None, typer.Option(metavar="PLACE", help="Record all that the cars live through, as SimCache files.")
+    ] = None,
+    load: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Begin with the weights of this run, or of a saved file.")
+    ] = None,
+    save_every: Annotated[int, typer.Option(min=0, help="Save the weights every so many episodes; 0: never.")] = 0,
+    save_to: Annotated[
+        str | None, typer.Option(metavar="PLACE", help="Where, a folder or S3. Default: saved/ in the run's folder.")
+    ] = None,
     resume: Annotated[
         str | None, typer.Option(help="Go on with this run for --minutes or --steps more.", metavar="RUN")
     ] = None,
@@ -59,7 +75,7 @@ def train(
     car: CarOption = DEFAULT_CAR,
     **hyperparameters: Any,
 ) -> None:
-    """Train: DDQN from nothing in the embedded simulator; ends with an int8 model in runs/NAME."""
+    """Train: DDQN from nothing in the embedded simulator, or from recordings; ends with an int8 model in runs/NAME."""
     sources = {option: context.get_parameter_source(option) for option in context.params}
     typed = {option for option, source in sources.items() if source and source.name == "COMMANDLINE"}
     if compare:
@@ -76,15 +92,18 @@ def train(
     from models.publish import check_publishing, publish
     from trainer import run as training
     from trainer.package import without_tensorflow
+    from trainer.places import Places
 
     console = Console()
     if push is not None:
         check_publishing(car, load_settings(car), push)
     budget = training.Budget(minutes or (None if steps else 10), steps)
     if resume is not None:
-        model = training.resume(runs / resume, budget, console)
+        model = training.resume(runs / resume, budget, car, console)
     else:
-        model = training.run(runs / (name or training.default_name()), chosen, preset, budget, console)
+        places = Places(simcache=simcache, simcache_out=simcache_out, load=load, save_every=save_every, save_to=save_to)
+        folder = runs / (name or training.default_name())
+        model = training.run(folder, chosen, preset, budget, places, car, console)
     console.print(f"the model is in {model}; try  python manage.py drive --model {model.parent}", soft_wrap=True)
     if push is not None:
         done = without_tensorflow(publish, car, load_settings(car), None, model, push)

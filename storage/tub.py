@@ -5,13 +5,14 @@ catalog_N.catalog    one record per line
 images/              the camera's frames, named by the records
 """
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import cv2
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from errors import UserError
 
@@ -30,7 +31,12 @@ def _inside_its_folder(name: str) -> str:
     return name
 
 
+def _number_or_none(value: object) -> object:
+    return value if isinstance(value, int | float) and math.isfinite(value) else None
+
+
 _FileName = Annotated[str, AfterValidator(_inside_its_folder)]
+_IfNumber = Annotated[float | None, BeforeValidator(_number_or_none)]  # not all cars write these, nor all alike
 
 
 class _Line(BaseModel):
@@ -53,7 +59,23 @@ class Record(_Line):
     angle: Annotated[float | None, Field(alias="user/angle")] = None  # steering, -1 full left to +1 full right
     throttle: Annotated[float | None, Field(alias="user/throttle")] = None  # -1 to +1
     mode: Annotated[str | None, Field(alias="user/mode")] = None  # who drove: user, local_angle or local
+    pilot_angle: Annotated[_IfNumber, Field(alias="pilot/angle")] = None  # what a policy said
+    pilot_throttle: Annotated[_IfNumber, Field(alias="pilot/throttle")] = None
+    car_angle: Annotated[_IfNumber, Field(alias="car/angle")] = None  # what the car was told, after all limits
+    car_throttle: Annotated[_IfNumber, Field(alias="car/throttle")] = None
     image: Annotated[_FileName | None, Field(alias="cam/image_array")] = None  # file name in images/
+
+    @property
+    def command(self) -> tuple[float, float] | None:
+        """Steering and throttle that the car was given, as far as the record tells; by its mode, where no more is told
+        than what person and policy said. None where it is not known."""
+        told = {
+            "user": (self.angle, self.throttle),
+            "local_angle": (self.pilot_angle, self.throttle),
+            "local": (self.pilot_angle, self.pilot_throttle),
+        }.get(self.mode or "user", (None, None))
+        steering, throttle = (self.car_angle, self.car_throttle) if self.car_angle is not None else told
+        return None if steering is None or throttle is None else (steering, throttle)
 
 
 class Tub:

@@ -13,6 +13,7 @@ from trainer.ddqn import DoubleDQN, train
 from trainer.hyperparameters import Hyperparameters
 from trainer.progress import Progress
 from trainer.replay import Replay
+from trainer.sitting import Sitting
 
 STEPS = 300  # in memory, of each car: enough that samples come from all over it
 
@@ -75,7 +76,7 @@ def run_loop(options: dict[str, Any]) -> None:
     def keep(_: keras.Model, __: Progress) -> None:
         pass
 
-    train(Contract(), settings, None, None, ignore, keep, stop)
+    train(Sitting(Contract(), settings, None, None, ignore, keep, stop))
 
 
 if __name__ == "__main__":

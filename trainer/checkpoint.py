@@ -20,7 +20,7 @@ from trainer.learner import Learner
 from trainer.progress import Progress
 
 BEST, CHECKPOINT = "weights.npz", "checkpoint.npz"
-_COUNTERS = ("elapsed_s", "frames", "updates", "recent")
+_COUNTERS = ("elapsed_s", "frames", "episodes", "updates", "recent")
 
 
 class CheckpointError(UserError):
@@ -55,11 +55,12 @@ def save_checkpoint(folder: Path, learner: Learner, progress: Progress) -> None:
 def load_checkpoint(folder: Path) -> tuple[dict[str, np.ndarray], Progress]:
     """The learner's state and where the training stood. Raises CheckpointError for a missing or broken file."""
     arrays, counters = _read(folder / CHECKPOINT)
+    counters = {"episodes": 0} | counters  # of an older run, which did not count them
     try:
         counters = {name: counters[name] for name in _COUNTERS}
     except KeyError as error:
         raise CheckpointError(f"{folder / CHECKPOINT} does not tell {error}; train anew") from error
-    return arrays, Progress(**counters, resumed_s=counters["elapsed_s"])
+    return arrays, Progress(**counters, resumed_s=counters["elapsed_s"], drives=True)
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray], facts: dict[str, object]) -> None:

@@ -1,12 +1,11 @@
 """Double DQN with a dueling network and n-step returns, read from top to bottom.
 
 van Hasselt et al., Deep Reinforcement Learning with Double Q-learning (2016); Wang et al. (2016) for the dueling head;
-Sutton & Barto, section 7.1, for n-step returns. What keeps it fast on two cores: one compiled update, never
-`model.predict` in a loop, uint8 single frames in the replay.
+Sutton & Barto, section 7.1, for n-step returns; Kumar et al. (2020) for the conservative term, which recordings need.
+What keeps it fast on two cores: one compiled update, never `model.predict` in a loop, uint8 single frames in memory.
 """
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -18,15 +17,18 @@ from sim_bridge.distributions import TABLES
 from trainer.hyperparameters import Hyperparameters
 from trainer.learner import Learner, as_input
 from trainer.network import PatchConv2D, q_network
-from trainer.progress import Progress, merit, validate
 from trainer.replay import Batch, Replay
+from trainer.sitting import Sitting
 
 
 class DoubleDQN(Learner):
     """The online network, the target network that follows it, and the compiled update."""
 
-    def __init__(self, contract: Contract, settings: Hyperparameters) -> None:
+    def __init__(self, contract: Contract, settings: Hyperparameters, conservative: float = 0.0) -> None:
+        """conservative: weight of the term that keeps actions down of which nothing was seen; 0 in a simulator, where
+        they can be tried."""
         super().__init__(contract, settings)
+        self._conservative = conservative
         self.target = q_network(contract, settings.network, PatchConv2D)
         self.target.set_weights(self.online.get_weights())
         self._optimizer.build(self.online.trainable_variables)
@@ -34,6 +36,10 @@ class DoubleDQN(Learner):
     @property
     def _parts(self) -> Mapping[str, keras.Model | keras.optimizers.Optimizer]:
         return {**super()._parts, "target": self.target}
+
+    def start_from(self, weights: list[np.ndarray]) -> None:
+        super().start_from(weights)
+        self.target.set_weights(weights)
 
     def learn(self, batch: Batch, learning_rate: float) -> tuple[float, float]:
         """One update. Returns the Huber loss and the mean of the Q values learnt."""
@@ -67,6 +73,9 @@ class DoubleDQN(Learner):
             lacking = tf.stop_gradient(tf.reduce_max(values, axis=1) - q)
             goal -= self.settings.gap * lacking
             loss = tf.reduce_mean(keras.losses.huber(goal[:, None], q[:, None]))
+            if self._conservative:
+                # Recordings never contradict a Q that is too large where no action of theirs led.
+                loss += self._conservative * tf.reduce_mean(tf.reduce_logsumexp(values, axis=1) - q)
         variables = self.online.trainable_variables
         gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, variables), self.settings.gradient_clip)
         self._optimizer.learning_rate.assign(learning_rate)
@@ -81,24 +90,12 @@ def _q(outputs: list[tf.Tensor]) -> tf.Tensor:
     return value + advantage
 
 
-def train(
-    contract: Contract,
-    settings: Hyperparameters,
-    budget_s: float | None,
-    budget_frames: int | None,
-    report: Callable[[Progress], None],
-    evaluated: Callable[[Learner, Progress], None],
-    stop: Callable[[], bool],
-    resume: Callable[[Learner], Progress] = lambda learner: Progress(),
-) -> tuple[DoubleDQN, Replay]:
-    """Train until the budget (seconds or frames, whichever is given and ends first) is used or stop() says so.
-
-    evaluated is called after each evaluation; where it is the best, progress.best is progress.evaluation. The end is
-    evaluated too, so it is called at least once, unless stop() came before anything was learnt. resume brings a new
-    learner to where a training ended, and says where that was: the memory fills anew, in worlds not seen before.
-    """
+def train(sitting: Sitting) -> tuple[DoubleDQN, Replay]:
+    """Train in the embedded simulator until the sitting ends. A resumed training's memory fills anew, in worlds not
+    seen before; one that begins with a network that drives explores no more than at the end."""
+    contract, settings = sitting.contract, sitting.settings
     learner = DoubleDQN(contract, settings)
-    progress = resume(learner)
+    progress = sitting.begin(learner)
     env = make_vector_env(
         settings.envs,
         contract=contract,
@@ -110,13 +107,10 @@ def train(
     rng = np.random.default_rng(settings.seed + progress.frames)
     observation, _ = env.reset(seed=settings.seed + progress.frames)
     returns, steps = np.zeros((2, settings.envs))
-    progress.actions = np.zeros(len(contract.actions), int)
-    before_s, before_frames = progress.elapsed_s, progress.frames
-    epsilon_start = settings.epsilon_start if progress.resumed_s is None else settings.epsilon_end
-    started = reported = measured = time.monotonic()
-
-    ended = learnt = False
-    while not ended:
+    epsilon_start = settings.epsilon_end if progress.drives else settings.epsilon_start
+    frames, learnt, goes_on = 0, False, True
+    sitting.recorder.begin(observation)
+    while goes_on:
         # Act: greedy but for a share epsilon of random actions.
         progress.epsilon = settings.epsilon_end + (epsilon_start - settings.epsilon_end) * max(
             0.0, 1 - progress.share / settings.epsilon_share
@@ -124,46 +118,29 @@ def train(
         action = learner.advantages(observation).argmax(axis=1)
         random = rng.uniform(size=settings.envs) < progress.epsilon
         action[random] = rng.integers(0, len(contract.actions), int(random.sum()))
-        next_observation, reward, terminated, truncated, _ = env.step(action)
+        next_observation, reward, terminated, truncated, infos = env.step(action)
         replay.add(observation[..., -1], action, reward, terminated, truncated)
+        sitting.recorder.add(action, reward, terminated, truncated, next_observation, infos)
         observation = next_observation
-        progress.frames += settings.envs
+        frames += settings.envs
         progress.actions += np.bincount(action, minlength=len(progress.actions))
         returns += reward
         steps += 1
         for car in np.flatnonzero(terminated | truncated):
+            progress.episodes += 1
             progress.recent = [*progress.recent[-99:], (float(returns[car]), int(steps[car]))]
             returns[car], steps[car] = 0, -1  # the step that resets the car counts for nothing
+        if progress.recent:
+            progress.episode_return, progress.episode_steps = np.mean(progress.recent, axis=0).tolist()
 
         # Learn.
-        if progress.frames - before_frames >= settings.learning_starts:
+        if frames >= settings.learning_starts:
             learning_rate = settings.learning_rate * (0.55 + 0.45 * np.cos(np.pi * min(1.0, progress.share)))
             for _ in range(settings.updates_per_round):
-                progress.loss, progress.q = learner.learn(
-                    replay.sample(settings.batch, settings.n_step, settings.gamma), learning_rate
-                )
-                progress.updates += 1
+                batch = replay.sample(settings.batch, settings.n_step, settings.gamma)
+                progress.learnt(*learner.learn(batch, learning_rate))
             learnt = True
 
         # Tell, and once in a while measure.
-        now = time.monotonic()
-        progress.elapsed_s = before_s + now - started
-        progress.share = max(
-            (now - started) / budget_s if budget_s else 0.0,
-            (progress.frames - before_frames) / budget_frames if budget_frames else 0.0,
-        )
-        ended = progress.share >= 1 or stop()
-        if progress.recent:
-            progress.episode_return, progress.episode_steps = np.mean(progress.recent, axis=0).tolist()
-        if learnt and (ended or now - measured > settings.evaluate_every_s):
-            progress.evaluation = validate(learner, settings.evaluate_cars, paths=ended)
-            if progress.best is None or merit(progress.evaluation) > merit(progress.best):
-                progress.best = progress.evaluation
-            evaluated(learner, progress)
-            measured = time.monotonic()
-        if progress.evaluation or now - reported > 1:
-            report(progress)
-            reported = now
-            progress.actions[:] = 0
-        progress.evaluation = None
+        goes_on = sitting.tell(frames, measure=learnt)
     return learner, replay

@@ -18,6 +18,11 @@ class Hyperparameters(BaseModel):
         Literal["bootstrapped", "rolled_out"],
         Field(description="what Q learns from: bootstrapped (double DQN), or rolled_out by the simulator"),
     ] = "bootstrapped"
+    offline: Annotated[
+        Literal["cql", "ddqn", "cloning"],
+        Field(description="what is learnt from recordings: conservative Q values, Q values, or to do the same"),
+    ] = "cql"
+    conservative: Annotated[float, Field(ge=0, description="weight of the conservative term, with --offline cql")] = 1.0
     network: Annotated[Literal["small", "large"], Field(description="a name from trainer/network.py")] = "small"
     decoding: Annotated[
         Literal["argmax", "expectation"], Field(description="from advantages to a command: see models/decision.py")

@@ -43,6 +43,10 @@ class Learner:
             for index, variable in enumerate(part.variables):
                 variable.assign(state[f"{name}.{index}"])
 
+    def start_from(self, weights: list[np.ndarray]) -> None:
+        """Begin with these weights of the Q network. Raises ValueError where they are of another network."""
+        self.online.set_weights(weights)
+
     def advantages(self, observation: np.ndarray) -> np.ndarray:
         """uint8 (B, size, size, stack) -> float32 (B, actions)."""
         return self._advantages(observation).numpy()

@@ -18,17 +18,26 @@ class Progress:
     elapsed_s: float = 0.0  # of all sittings
     share: float = 0.0  # of this sitting that is done
     resumed_s: float | None = None  # elapsed_s when this sitting began; None in the first one
+    drives: bool = False  # it began with a network that had learnt
     frames: int = 0
+    episodes: int = 0  # ended, of all sittings
     updates: int = 0
     epsilon: float = 1.0
-    loss: float = 0.0
-    q: float = 0.0
+    loss: float = 0.0  # mean since the last report
+    q: float = 0.0  # of the last update
     episode_return: float = 0.0  # mean of the last hundred finished episodes
     episode_steps: float = 0.0
     actions: np.ndarray | None = None  # how often each was taken since the last report, int (actions,)
     evaluation: Summary | None = None  # of this very moment, else None
     best: Summary | None = None  # evaluation so far
     recent: list[tuple[float, int]] = field(default_factory=list, repr=False)
+    losses: list[float] = field(default_factory=list, repr=False)  # since the last report
+
+    def learnt(self, loss: float, q: float) -> None:
+        """An update was made."""
+        self.losses.append(loss)
+        self.q = q
+        self.updates += 1
 
 
 def validate(learner: Learner, tracks: int, *, paths: bool = False) -> Summary:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from storage.simcache import Transitions
+
 
 @dataclass
 class Batch:
@@ -47,7 +49,7 @@ class Replay:
         self._terminated = np.zeros((self._length, cars), bool)
         self._ended = np.zeros((self._length, cars), bool)  # this step's outcome was terminal or cut
         self._age = np.zeros((self._length, cars), np.int32)  # steps since the episode's first frame
-        self._final = np.zeros((self._length, cars), bool)  # the last picture of an episode: no action was taken
+        self._final = np.zeros((self._length, cars), bool)  # no action was taken, as on the last picture of an episode
         self._added = 0
         self._rng = np.random.default_rng(seed)
 
@@ -68,6 +70,18 @@ class Replay:
         self._age[slot] = np.where(first, 0, self._age[before] + 1)
         self._final[slot] = self._ended[before] if self._added else False
         self._added += 1
+
+    def extend(self, transitions: Transitions) -> None:
+        """The content of a SimCache file, at most `capacity` pictures, into a memory of one car. Where the file breaks
+        off, an episode does not end: what it leads to is bootstrapped from its last picture."""
+        slots = (self._added + np.arange(len(transitions.views))) % self._length
+        acted = slots[transitions.at]
+        self._views[slots, 0], self._age[slots, 0], self._final[slots, 0] = transitions.views, transitions.age, True
+        self._final[acted, 0] = False
+        self._action[acted, 0], self._reward[acted, 0] = transitions.action, transitions.reward
+        self._terminated[acted, 0] = transitions.terminated
+        self._ended[acted, 0] = np.append(np.diff(transitions.at) > 1, True) | transitions.terminated
+        self._added += len(slots)
 
     def sample(self, batch: int, n_step: int, gamma: float) -> Batch:
         """`batch` transitions, drawn with replacement. Needs more than n_step + stack steps in memory."""

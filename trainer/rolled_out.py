@@ -10,7 +10,7 @@ Auxiliary Tasks (2016), with facts for tasks.
 import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ from sim_bridge.rollout import SCALE
 from trainer.hyperparameters import Hyperparameters
 from trainer.learner import Learner, as_input
 from trainer.practice import FACTS, Lesson, Practice
-from trainer.progress import Progress, validate
+from trainer.sitting import Sitting
 
 WARM_UP = 200  # updates until the learning rate is reached
 
@@ -63,16 +63,7 @@ class Regression(Learner):
         return loss
 
 
-def train(
-    contract: Contract,
-    settings: Hyperparameters,
-    budget_s: float | None,
-    budget_frames: int | None,
-    report: Callable[[Progress], None],
-    evaluated: Callable[[Learner, Progress], None],
-    stop: Callable[[], bool],
-    resume: Callable[[Learner], Progress] = lambda learner: Progress(),
-) -> tuple[Learner, Practice]:
+def train(sitting: Sitting) -> tuple[Learner, Practice]:
     """As ddqn.train; the practice that is returned has ended, its memory is still there.
 
     Raises UserError where the driving process dies.
@@ -80,53 +71,29 @@ def train(
     with contextlib.suppress(RuntimeError):  # too late where TensorFlow has begun to compute, as in tests
         # A core is the driving process's: with a thread there too, every product waits for that thread.
         tf.config.threading.set_intra_op_parallelism_threads(max(1, len(os.sched_getaffinity(0)) - 1))
+    contract, settings = sitting.contract, sitting.settings
     learner = Regression(contract, settings)
-    progress = resume(learner)
+    progress = sitting.begin(learner)
+    progress.epsilon = 0.0
     steps = settings.replay // settings.envs
-    seed = settings.seed + progress.frames
-    before_s, before_frames, progress.epsilon = progress.elapsed_s, progress.frames, 0.0
-    started = reported = measured = time.monotonic()
-    losses: list[float] = []
-    progress.actions = np.zeros(len(contract.actions), int)  # the best ones
-    ended = False
-    with Practice(contract, settings.table, settings.envs, steps, seed) as practice:
+    with Practice(contract, settings.table, settings.envs, steps, settings.seed + progress.frames) as practice:
         while practice.frames < settings.learning_starts:
             _check(practice)
-            if stop():
+            if sitting.stop():
                 return learner, practice
             time.sleep(0.05)
-        updates_here = 0
-        while not ended:
+        updates_here, goes_on = 0, True
+        while goes_on:
+            _check(practice)
             learning_rate = settings.learning_rate * (0.51 + 0.49 * np.cos(np.pi * min(1.0, progress.share)))
             learning_rate *= min(1.0, (1 + updates_here) / WARM_UP)
             practice.advise(learner.decide)
             lesson = practice.draw(settings.batch)
-            loss, progress.q = learner.learn(lesson, learning_rate)
-            progress.actions += np.bincount(lesson.values.argmax(axis=1), minlength=len(progress.actions))
-            losses.append(loss)
-            progress.updates += 1
+            progress.learnt(*learner.learn(lesson, learning_rate))
+            progress.actions += np.bincount(lesson.values.argmax(axis=1), minlength=len(progress.actions))  # the best
             updates_here += 1
-
-            now = time.monotonic()
-            progress.elapsed_s, progress.frames = before_s + now - started, before_frames + practice.frames
-            progress.share = max(
-                (now - started) / budget_s if budget_s else 0.0,
-                practice.frames / budget_frames if budget_frames else 0.0,
-            )
-            ended = progress.share >= 1 or stop()
-            if ended or now - measured > settings.evaluate_every_s:
-                # The last network is the best: nothing is bootstrapped, and the learning rate falls to nothing.
-                progress.best = progress.evaluation = validate(learner, settings.evaluate_cars, paths=ended)
-                evaluated(learner, progress)
-                measured = time.monotonic()
-            if progress.evaluation or now - reported > 1:
-                _check(practice)
-                progress.loss = float(np.mean(losses))
-                losses.clear()
-                report(progress)
-                progress.actions[:] = 0
-                reported = now
-            progress.evaluation = None
+            # The last network is the best: nothing is bootstrapped, and the learning rate falls to nothing.
+            goes_on = sitting.tell(practice.frames, last_is_best=True)
     return learner, practice
 
 

@@ -6,6 +6,7 @@ runs/NAME/
     tensorboard/      the same as curves, with a film at each evaluation
     weights.npz       of the best network so far
     checkpoint.npz    where the training stands: what `--resume` goes on from
+    saved/            weights every so many episodes, with --save-every
     model/            the model folder, when the run has ended
     report.png        its curves and its last drives
 """
@@ -19,7 +20,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,8 +36,9 @@ from rich.console import Console
 from errors import UserError
 from models.contract import ActionTable, Contract
 from settings import PROJECT, explain
+from settings import load_settings as load_car_settings
 from storage.files import write_file
-from trainer import ddqn, rolled_out
+from trainer import ddqn, offline, rolled_out
 from trainer.checkpoint import load_best, load_checkpoint, save_best, save_checkpoint
 from trainer.evaluation import Summary
 from trainer.export import advantage_network, convert
@@ -46,10 +48,13 @@ from trainer.int8 import int8_network, shift_bias
 from trainer.learner import Learner
 from trainer.metrics import Metrics, forget_after, read_metrics
 from trainer.package import mean_error, package, without_tensorflow
+from trainer.places import OpenPlaces, Places
 from trainer.practice import Practice
 from trainer.presets import load_preset
 from trainer.progress import Progress
+from trainer.recordings import Recordings
 from trainer.replay import Replay
+from trainer.sitting import Sitting
 from trainer.tensorboard import TensorBoard
 
 CALIBRATION_FRAMES = 2000
@@ -67,6 +72,7 @@ class RunSettings(BaseModel):
     preset: str | None = None
     hyperparameters: Hyperparameters
     contract: Contract
+    places: Places = Places()
 
     def save(self, folder: Path) -> None:
         """Raises StorageError."""
@@ -91,30 +97,43 @@ class Budget:
         return minutes + (["--steps", str(self.frames)] if self.frames else [])
 
 
-def run(folder: Path, hyperparameters: Hyperparameters, preset: str | None, budget: Budget, console: Console) -> Path:
+def run(
+    folder: Path,
+    hyperparameters: Hyperparameters,
+    preset: str | None,
+    budget: Budget,
+    places: Places,
+    car: Path,
+    console: Console,
+) -> Path:
     """Train, keep the best, export it. Returns the model folder. Ctrl-C ends the training early, and exports too.
 
-    preset: the name of the one that is in the hyper-parameters. Raises UserError: the folder is taken, has a name that
-    no model may have or cannot be written, the disk is full.
+    preset: the name of the one that is in the hyper-parameters. car: whose settings.toml says how places are reached.
+    Raises UserError: the folder is taken, has a name that no model may have or cannot be written, the disk is full, a
+    place cannot be used.
     """
+    places.check(hyperparameters)
     if folder.exists():
         raise UserError(f"{folder} exists already; give this run another --name, or go on with it: --resume")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", folder.name):
         raise UserError(f"--name {folder.name!r} is no name for a model; take up to 64 letters, digits, dots, _ and -")
     settings = RunSettings(
-        command=_command(hyperparameters, preset, budget),
+        command=_command(hyperparameters, preset, budget, places),
         commit=_commit(),
         preset=preset,
         hyperparameters=hyperparameters,
         contract=_contract(hyperparameters),
+        places=places,
     )
+    opened = OpenPlaces(places, folder, car, load_car_settings(car))
     settings.save(folder)
     with _alone_in(folder):
-        return _train_and_export(folder, settings, budget, None, console)
+        return _train_and_export(folder, settings, budget, None, opened, console)
 
 
-def resume(folder: Path, budget: Budget, console: Console) -> Path:
-    """Go on with a run for a further budget, with its own hyper-parameters, then export its best. Else as `run`.
+def resume(folder: Path, budget: Budget, car: Path, console: Console) -> Path:
+    """Go on with a run for a further budget, with its own hyper-parameters and places, then export its best. Else as
+    `run`.
 
     Epsilon stays at its end, the memory fills anew and the learning rate falls anew. Raises UserError: there is no such
     run, it has no checkpoint that can be used, it is being trained.
@@ -124,11 +143,12 @@ def resume(folder: Path, budget: Budget, console: Console) -> Path:
         raise UserError(f"{folder} was trained for another contract than this program's; train anew")
     with _alone_in(folder):
         state, progress = load_checkpoint(folder)
+        opened = OpenPlaces(settings.places, folder, car, load_car_settings(car))
         forget_after(folder, progress.elapsed_s)
         again = shlex.join(["python", "manage.py", "train", "--resume", folder.name, *budget.options])
         settings = settings.model_copy(update={"command": f"{settings.command} && {again}", "commit": _commit()})
         settings.save(folder)
-        return _train_and_export(folder, settings, budget, (state, progress), console)
+        return _train_and_export(folder, settings, budget, (state, progress), opened, console)
 
 
 def load_settings(folder: Path) -> RunSettings:
@@ -147,15 +167,22 @@ def _train_and_export(
     settings: RunSettings,
     budget: Budget,
     checkpoint: tuple[dict[str, Any], Progress] | None,
+    places: OpenPlaces,
     console: Console,
 ) -> Path:
     cv2.setNumThreads(1)  # the simulator's pictures are small: splitting them over cores costs more than it gains
-    trains = {"bootstrapped": ddqn.train, "rolled_out": rolled_out.train}[settings.hyperparameters.values]
+    in_simulator = {"bootstrapped": ddqn.train, "rolled_out": rolled_out.train}[settings.hyperparameters.values]
+    trains = offline.train if places.library else in_simulator
     evaluations: list[Summary] = []  # of this sitting
 
+    begun = checkpoint is not None
+
     def go_on(learner: Learner) -> Progress:
+        nonlocal begun
         if checkpoint is None:
-            return Progress()
+            drives = places.start(learner)
+            begun = True
+            return Progress(drives=drives)
         state, progress = checkpoint
         progress.best = load_best(folder, learner.online)
         try:
@@ -164,7 +191,10 @@ def _train_and_export(
             raise UserError(f"the checkpoint in {folder} is of another network; train anew") from error
         return progress
 
+    recorder = places.recorder(settings.contract, settings.hyperparameters)
     with (
+        _nothing_left(folder, unless=lambda: begun),
+        places.sending(console),
         Metrics(folder, console) as metrics,
         TensorBoard(folder) as tensorboard,
         _stop_on_ctrl_c(console) as stop,
@@ -182,21 +212,43 @@ def _train_and_export(
             tensorboard.film(learner, progress)
             evaluations.append(progress.evaluation)
 
-        learner, replay = trains(
-            settings.contract, settings.hyperparameters, budget.seconds, budget.frames, report, evaluated, stop, go_on
-        )
+        sitting = Sitting(
+            settings.contract, settings.hyperparameters, budget.seconds, budget.frames, report, evaluated, stop,
+            resume=go_on, told=places.save, recordings=places.library, recorder=recorder,
+        )  # fmt: skip
+        try:
+            learner, replay = trains(sitting)
+        finally:
+            recorder.close()
     if not evaluations and checkpoint:
         raise UserError(f"ended before anything more was learnt; {folder} keeps what it had, let it run for longer")
     if not evaluations:
         shutil.rmtree(folder)
         raise UserError("ended before anything was learnt, so nothing is kept; let it run for a minute at least")
-    _export(folder, settings, learner, replay, console)
+    _export(folder, settings, learner, replay, _trained_on(settings, places), console)
     write_file(folder / REPORT, draw_report(folder.name, read_metrics(folder), evaluations[-1].results))
     console.print(f"how it went is drawn in {folder / REPORT}", soft_wrap=True)
     return folder / "model"
 
 
-def _export(folder: Path, settings: RunSettings, learner: Learner, replay: Replay | Practice, console: Console) -> None:
+def _trained_on(settings: RunSettings, places: OpenPlaces) -> str:
+    """In words."""
+    if places.library:
+        worlds = f"{len(places.library.entries)} SimCache files in {places.library.where}"
+    else:
+        worlds = f"the embedded simulator, table `{settings.hyperparameters.table}` of sim_bridge/distributions.py"
+    start = f"; from the weights of {settings.places.load}" if settings.places.load else ""
+    return worlds + start + (f"; preset {settings.preset}" if settings.preset else "")
+
+
+def _export(
+    folder: Path,
+    settings: RunSettings,
+    learner: Learner,
+    replay: Replay | Practice | Recordings,
+    trained_on: str,
+    console: Console,
+) -> None:
     """The best network so far as a model folder, quantised with frames from the replay."""
     console.print("exporting the best network to int8 ...")
     best = load_best(folder, learner.online)
@@ -210,7 +262,6 @@ def _export(folder: Path, settings: RunSettings, learner: Learner, replay: Repla
     quantised = convert(network, calibrating)
     shift_bias(network, without_tensorflow(mean_error, quantised, convert(network), calibrating, least))
     now = datetime.now(UTC)
-    worlds = f"the embedded simulator, table `{settings.hyperparameters.table}` of sim_bridge/distributions.py"
     alike = without_tensorflow(
         package,
         folder / "model",
@@ -223,7 +274,7 @@ def _export(folder: Path, settings: RunSettings, learner: Learner, replay: Repla
             "created": now.isoformat(timespec="seconds"),
             "contract": settings.contract,
             "contract_digest": settings.contract.digest,
-            "trained_on": worlds + (f"; preset {settings.preset}" if settings.preset else ""),
+            "trained_on": trained_on,
             "command": settings.command,
             "hyperparameters": settings.hyperparameters.model_dump(),
             "commit": settings.commit,
@@ -235,6 +286,17 @@ def _export(folder: Path, settings: RunSettings, learner: Learner, replay: Repla
         },
     )
     console.print(f"int8 against float: {alike}", soft_wrap=True)
+
+
+@contextmanager
+def _nothing_left(folder: Path, unless: Callable[[], bool]) -> Iterator[None]:
+    """Of a run that could not begin: there was nothing to learn from, or no such weights to begin with."""
+    try:
+        yield
+    except UserError:
+        if not unless():
+            shutil.rmtree(folder)
+        raise
 
 
 @contextmanager
@@ -278,9 +340,10 @@ def _contract(hyperparameters: Hyperparameters) -> Contract:
     return Contract(actions=actions)
 
 
-def _command(hyperparameters: Hyperparameters, preset: str | None, budget: Budget) -> str:
-    """What to type for such a run: budget, preset, and all that is neither the preset's nor the default."""
-    words = ["python", "manage.py", "train", *budget.options, *(["--preset", preset] if preset else [])]
+def _command(hyperparameters: Hyperparameters, preset: str | None, budget: Budget, places: Places) -> str:
+    """What to type for such a run: budget, places, preset, and all that is neither the preset's nor the default."""
+    words = ["python", "manage.py", "train", *budget.options, *places.options]
+    words += ["--preset", preset] if preset else []
     without = Hyperparameters(**(load_preset(preset) if preset else {}))
     for name, value in hyperparameters:
         if value != getattr(without, name):

@@ -11,15 +11,19 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from errors import UserError
 from models.contract import ActionTable, Contract
 from storage.files import StorageError
+from storage.npz import pack
 from trainer.checkpoint import CheckpointError, load_best, load_checkpoint, save_best, save_checkpoint
+from trainer.cloning import Cloning
 from trainer.ddqn import DoubleDQN
 from trainer.evaluation import Summary
 from trainer.export import advantage_network
 from trainer.hyperparameters import Hyperparameters
 from trainer.int8 import equalise, int8_network, round_with_feedback, shift_bias
 from trainer.network import DEGREE, advantage_basis, q_network
+from trainer.places import decode_weights, encode_weights
 from trainer.practice import FACTS, Lesson
 from trainer.progress import Progress
 from trainer.replay import Batch
@@ -92,6 +96,58 @@ def test_learning_finds_the_action_that_pays() -> None:
     white, black = np.full((1, *SHAPE), 255, np.uint8), np.zeros((1, *SHAPE), np.uint8)
     assert learner.advantages(white).argmax() in (0, 6)
     assert learner.advantages(black).argmax() == 3
+
+
+def test_the_conservative_term_is_added_and_keeps_down_what_nobody_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loss against the formula written out; and after updates on one action alone, that one is the best."""
+    settings = Hyperparameters(seed=1, gap=0.0)
+    plain, careful = DoubleDQN(CONTRACT, settings), DoubleDQN(CONTRACT, settings, conservative=2.0)
+    batch = random_batch(32, action=np.full(32, 2, np.int32), discount=np.zeros(32, np.float32))
+    monkeypatch.setattr(batch, "mirror", lambda *_: None)
+    values = q_values(plain.online, batch.observation)
+    gap = np.log(np.exp(values).sum(axis=1)) - values[:, 2]
+    losses = [learner.learn(batch, 1e-3)[0] for learner in (plain, careful)]
+    assert losses[1] - losses[0] == pytest.approx(2.0 * gap.mean(), rel=1e-4)
+    for learner in (plain, careful):
+        for _ in range(40):
+            learner.learn(batch, 1e-3)
+    best = [(learner.advantages(batch.observation).argmax(axis=1) == 2).mean() for learner in (plain, careful)]
+    assert best[1] == 1.0
+    assert best[0] < 1.0
+
+
+def test_cloning_learns_what_the_driver_does_and_how_often() -> None:
+    """White pictures: full left in three of four cases, else straight on; the softmax of the advantages says so."""
+    learner = Cloning(CONTRACT, Hyperparameters(seed=2))
+    rng = np.random.default_rng(2)
+    white = np.full(SHAPE, 255, np.uint8)
+    white[:, :32] = 40  # the left half, so that the mirrored picture is another
+    for _ in range(400):
+        action = np.where(rng.uniform(size=64) < 0.75, 0, 3).astype(np.int32)
+        _, agreement = learner.learn(random_batch(64, observation=np.repeat(white[None], 64, 0), action=action), 1e-3)
+    assert 0.5 < agreement < 1
+    advantages = learner.advantages(np.stack([white, white[:, ::-1]]))
+    assert advantages.argmax(axis=1).tolist() == [0, 6]
+    chances = np.exp(advantages[0] / CONTRACT.actions.temperature)
+    chances /= chances.sum()
+    assert chances[0] == pytest.approx(0.75, abs=0.12)
+    assert chances[3] == pytest.approx(0.25, abs=0.12)
+
+
+def test_a_learner_that_starts_from_weights_drives_as_they_do() -> None:
+    teacher = DoubleDQN(CONTRACT, Hyperparameters(seed=1))
+    weights = decode_weights(encode_weights(teacher.online.get_weights()), "it")
+    other = DoubleDQN(CONTRACT, Hyperparameters(seed=2))
+    other.start_from(weights)
+    pictures = random_batch(8).observation
+    np.testing.assert_allclose(other.advantages(pictures), teacher.advantages(pictures), atol=1e-6)
+    for mine, theirs in zip(other.target.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    with pytest.raises(ValueError, match="shape"):
+        other.start_from([weight[:1] for weight in weights])
+    for broken in (b"", encode_weights(weights)[:-50], pack({"a": weights[0]})):
+        with pytest.raises(UserError, match="x.npz holds no weights"):
+            decode_weights(broken, "x.npz")
 
 
 def test_regression_learns_the_returns_of_all_actions_and_the_facts() -> None:

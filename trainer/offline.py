@@ -1,0 +1,38 @@
+"""Learning from recordings alone, without a simulator but for the evaluations that choose the best network.
+
+What recordings can teach is bounded by what was done in them. Plain double DQN believes in actions that nobody tried,
+since nothing contradicts it; the conservative term (Kumar et al., Conservative Q-Learning for Offline Reinforcement
+Learning, 2020, discrete form) keeps their values below those of the actions that were taken. Behaviour cloning asks for
+no rewards, and is as good as the driver at most.
+"""
+
+import numpy as np
+
+from trainer.cloning import Cloning
+from trainer.ddqn import DoubleDQN
+from trainer.recordings import Recordings
+from trainer.sitting import Sitting
+
+
+def train(sitting: Sitting) -> tuple[DoubleDQN | Cloning, Recordings]:
+    """As ddqn.train, from sitting.recordings; a frame is a transition that was learnt from.
+
+    Raises UserError where the recordings cannot be used.
+    """
+    contract, settings = sitting.contract, sitting.settings
+    if settings.offline == "cloning":
+        learner = Cloning(contract, settings)
+    else:
+        learner = DoubleDQN(contract, settings, settings.conservative if settings.offline == "cql" else 0.0)
+    recordings = Recordings(sitting.recordings, contract, settings.replay, settings.seed)
+    progress = sitting.begin(learner)
+    progress.epsilon = 0.0
+    frames, goes_on = 0, True
+    while goes_on:
+        learning_rate = settings.learning_rate * (0.55 + 0.45 * np.cos(np.pi * min(1.0, progress.share)))
+        batch = recordings.sample(settings.batch, settings.n_step, settings.gamma)
+        progress.actions += np.bincount(batch.action, minlength=len(progress.actions))
+        progress.learnt(*learner.learn(batch, learning_rate))
+        frames += settings.batch
+        goes_on = sitting.tell(frames)
+    return learner, recordings
