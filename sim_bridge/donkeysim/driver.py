@@ -57,7 +57,8 @@ class Driver:
         joins: bool = False,
     ) -> None:
         """where, scene, options, joins: as Car takes them. road: instead of the scene's own, and of what the simulator
-        says of it. new_roads: another one for each episode, where the scene is generated_road. frame_skip: frames that
+        says of it. new_roads: another one for each episode, where the scene is generated_road and the server our own:
+        DonkeySim would change it for everyone. frame_skip: frames that
         an action is in force for; all their rewards count."""
         self.car = Car(where, scene, options, joins=joins)
         self._contract, self._reward, self._road = contract, REWARDS[reward], road
@@ -78,12 +79,12 @@ class Driver:
         """
         if not self.car.connected:
             self.car.connect()
-        if self._new_roads:
+        if self._new_roads and self.car.ours:
             self.car.new_road(random.randrange(2**31) if seed is None else seed)  # noqa: S311, it hides nothing
         frame = self.car.reset()
         self._stack.clear()
         self._driven_m, self._time_s, self._began_s = 0.0, frame.time_s, frame.time_s
-        self.worlds_are_ours = self._new_roads and frame.road is not None
+        self.worlds_are_ours = self._new_roads and self.car.ours
         state = self._state(frame, 0.0)
         return self._see(frame), self._info(frame, state)
 

@@ -24,7 +24,7 @@ LOOK_ROUND_S = 0.25  # so soon a client notices that another one has changed the
 SILENCE_S = 3.0  # without a word from the client: a ping tells whether it is still there
 STUCK_S = 30.0  # so long a client may not read; frames are left out meanwhile
 BUDGET, BUDGET_PER_S = 5000.0, 2000.0  # messages; a client that sends more, for long, is no driver
-HEAVY = {"regen_road": 50, "load_scene": 50, "cam_config": 20, "cam_config_b": 20}  # as many as others
+HEAVY = {"regen_road": 100, "load_scene": 100, "cam_config": 20, "cam_config_b": 20}  # as many as others
 MOST_SEED = 2**31
 
 

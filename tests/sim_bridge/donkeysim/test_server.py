@@ -13,10 +13,14 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from errors import UserError
+from sim_bridge.donkeysim.messages import CamConfig
 from sim_bridge.donkeysim.scenes import SCENES
+from sim_bridge.donkeysim.served_car import ServedCar
 from sim_bridge.donkeysim.server import MOST_CLIENTS, Server
 from sim_bridge.donkeysim.worlds import SHAPES, scene_place
 from tests.sim_bridge.donkeysim.wire import RawClient, control
@@ -148,6 +152,22 @@ def test_cameras_are_configured(serve: Serve) -> None:
     assert client.next("telemetry")["lidar"] == []
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_whatever_camera_is_asked_for_there_is_a_picture(data: st.DataObject) -> None:
+    ranges = {
+        "fov": st.floats(0, 200), "fish_eye_x": st.floats(0, 1), "img_w": st.integers(0, 512),
+        "img_h": st.integers(0, 512), "img_d": st.integers(0, 3), "img_enc": st.sampled_from(["0", "JPG", "PNG", "TGA"]),
+        **{name: st.floats(-1e9, 1e9) for name in ("offset_x", "offset_y", "offset_z", "rot_x", "rot_y", "rot_z")},
+    }  # fmt: skip
+    car = ServedCar(scene_place("waveshare"))
+    for camera in (0, 1):
+        config = CamConfig(**{name: data.draw(values, name) for name, values in ranges.items()})
+        car.see(config, camera)
+    frame = car.telemetry(0)
+    assert all(picture(frame, name).size >= (16, 16) for name in ("image", "image_b"))
+
+
 def test_a_new_road_is_named_by_its_seed_and_is_one_clients_own(serve: Serve) -> None:
     at = serve(lockstep=True)
     one = RawClient(at).into("waveshare")
@@ -190,7 +210,6 @@ def test_position_nodes_pause_and_step_mode(serve: Serve) -> None:
 
 
 def test_the_start_line_is_crossed_at_the_start_and_at_each_lap(serve: Serve) -> None:
-    from sim_bridge.donkeysim.served_car import ServedCar
     from sim_bridge.pursuit import pure_pursuit
 
     car = ServedCar(scene_place("waveshare"))
