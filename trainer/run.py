@@ -36,9 +36,10 @@ from errors import UserError
 from models.contract import ActionTable, Contract
 from settings import PROJECT, explain
 from sim_bridge.address import EMBEDDED
+from sim_bridge.donkeysim.client import SimulatorError
 from storage.files import write_file
 from trainer import ddqn, rolled_out
-from trainer.checkpoint import load_best, load_checkpoint, save_best, save_checkpoint
+from trainer.checkpoint import CHECKPOINT, load_best, load_checkpoint, save_best, save_checkpoint
 from trainer.evaluation import Summary
 from trainer.export import advantage_network, convert
 from trainer.figures import report as draw_report
@@ -111,7 +112,12 @@ def run(folder: Path, hyperparameters: Hyperparameters, preset: str | None, budg
     )
     settings.save(folder)
     with _alone_in(folder):
-        return _train_and_export(folder, settings, budget, None, console)
+        try:
+            return _train_and_export(folder, settings, budget, None, console)
+        except SimulatorError:  # it was never there
+            if not (folder / CHECKPOINT).exists():
+                shutil.rmtree(folder)  # a name that has learnt nothing is free again
+            raise
 
 
 def resume(folder: Path, budget: Budget, console: Console) -> Path:

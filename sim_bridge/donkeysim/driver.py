@@ -119,7 +119,7 @@ class Driver:
 
     def _take(self, frame: Telemetry) -> Outcome | None:
         """A frame of this action; the last of them, or one that ends the episode, ends the step."""
-        period_s = frame.time_s - self._time_s
+        period_s = round(frame.time_s - self._time_s, 4)
         if not 0 < period_s < 1:  # a simulator that does not say, or whose clock was set
             period_s = self._contract.observation.period_s
         self._time_s = frame.time_s

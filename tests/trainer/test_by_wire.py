@@ -67,3 +67,12 @@ def test_what_cannot_be_trained_in_is_one_line(manage, tmp_path: Path) -> None:
     assert_one_line(train("--sim", "donkeysim://h/moon"), "no scene 'moon'")
     assert_one_line(train("--sim", "unity"), "'unity' is no simulator", "donkeysim://HOST:PORT/SCENE")
     assert_one_line(train("--sim", "donkeysim://h", "--values", "rolled_out"), "rolled_out values need the embedded")
+
+
+@needs_tensorflow
+def test_a_simulator_that_is_not_there_is_one_line_and_no_run(manage, tmp_path: Path) -> None:
+    process = manage("train", "--sim", "donkeysim://127.0.0.1:1/waveshare", "--runs", tmp_path, "--name", "x", *QUICK)
+    assert process.returncode == 1
+    assert "cannot connect to the simulator at 127.0.0.1:1" in process.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in process.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -157,7 +157,8 @@ def test_cameras_are_configured(serve: Serve) -> None:
 def test_whatever_camera_is_asked_for_there_is_a_picture(data: st.DataObject) -> None:
     ranges = {
         "fov": st.floats(0, 200), "fish_eye_x": st.floats(0, 1), "img_w": st.integers(0, 512),
-        "img_h": st.integers(0, 512), "img_d": st.integers(0, 3), "img_enc": st.sampled_from(["0", "JPG", "PNG", "TGA"]),
+        "img_h": st.integers(0, 512), "img_d": st.integers(0, 3),
+        "img_enc": st.sampled_from(["0", "JPG", "PNG", "TGA"]),
         **{name: st.floats(-1e9, 1e9) for name in ("offset_x", "offset_y", "offset_z", "rot_x", "rot_y", "rot_z")},
     }  # fmt: skip
     car = ServedCar(scene_place("waveshare"))
