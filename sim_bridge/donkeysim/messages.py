@@ -1,4 +1,4 @@
-"""What the two ends say to each other. Fields as on the wire; README of the protocol: docs/simulators.md.
+"""What the two ends say to each other. Fields as on the wire.
 
 A client's values are all strings, numbers too: the Unity simulator reads nothing else. Our server reads both.
 """
