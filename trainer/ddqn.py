@@ -5,6 +5,7 @@ Sutton & Barto, section 7.1, for n-step returns. What keeps it fast on two cores
 `model.predict` in a loop, uint8 single frames in the replay.
 """
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 
@@ -13,13 +14,13 @@ import numpy as np
 import tensorflow as tf
 
 from models.contract import Contract
-from sim_bridge import make_vector_env
-from sim_bridge.distributions import TABLES
+from sim_bridge.donkeysim.client import SimulatorLost
 from trainer.hyperparameters import Hyperparameters
 from trainer.learner import Learner, as_input
 from trainer.network import PatchConv2D, q_network
-from trainer.progress import Progress, merit, validate
+from trainer.progress import Progress, merit
 from trainer.replay import Batch, Replay
+from trainer.worlds import evaluate, open_worlds
 
 
 class DoubleDQN(Learner):
@@ -96,16 +97,13 @@ def train(
     evaluated is called after each evaluation; where it is the best, progress.best is progress.evaluation. The end is
     evaluated too, so it is called at least once, unless stop() came before anything was learnt. resume brings a new
     learner to where a training ended, and says where that was: the memory fills anew, in worlds not seen before.
+
+    A simulator elsewhere makes its frames in its own time: it learns meanwhile. Where that simulator has gone and does
+    not come back, the training ends there, and keeps what it has learnt. Raises SimulatorError where it never was.
     """
     learner = DoubleDQN(contract, settings)
     progress = resume(learner)
-    env = make_vector_env(
-        settings.envs,
-        contract=contract,
-        table=TABLES[settings.table],
-        reward=settings.reward,
-        max_steps=settings.episode_steps,
-    )
+    env = open_worlds(contract, settings, stop)
     replay = Replay(settings.replay, settings.envs, contract.observation.shape, settings.seed)
     rng = np.random.default_rng(settings.seed + progress.frames)
     observation, _ = env.reset(seed=settings.seed + progress.frames)
@@ -115,7 +113,15 @@ def train(
     epsilon_start = settings.epsilon_start if progress.resumed_s is None else settings.epsilon_end
     started = reported = measured = time.monotonic()
 
-    ended = learnt = False
+    def learn(updates: int) -> None:
+        learning_rate = settings.learning_rate * (0.55 + 0.45 * np.cos(np.pi * min(1.0, progress.share)))
+        for _ in range(updates):
+            progress.loss, progress.q = learner.learn(
+                replay.sample(settings.batch, settings.n_step, settings.gamma), learning_rate
+            )
+            progress.updates += 1
+
+    ended = learnt = lost = False
     while not ended:
         # Act: greedy but for a share epsilon of random actions.
         progress.epsilon = settings.epsilon_end + (epsilon_start - settings.epsilon_end) * max(
@@ -124,25 +130,35 @@ def train(
         action = learner.advantages(observation).argmax(axis=1)
         random = rng.uniform(size=settings.envs) < progress.epsilon
         action[random] = rng.integers(0, len(contract.actions), int(random.sum()))
-        next_observation, reward, terminated, truncated, _ = env.step(action)
-        replay.add(observation[..., -1], action, reward, terminated, truncated)
-        observation = next_observation
-        progress.frames += settings.envs
-        progress.actions += np.bincount(action, minlength=len(progress.actions))
-        returns += reward
-        steps += 1
-        for car in np.flatnonzero(terminated | truncated):
-            progress.recent = [*progress.recent[-99:], (float(returns[car]), int(steps[car]))]
-            returns[car], steps[car] = 0, -1  # the step that resets the car counts for nothing
+        try:
+            env.send(action)
+            # Learn while the frames are on their way: an update at least, and no more where they have come.
+            updates = settings.updates_per_round if env.waits and learnt else 0
+            for update in range(updates):
+                if update and env.arrived():
+                    break
+                learn(1)
+            next_observation, reward, terminated, truncated, _ = env.receive()
+        except SimulatorLost as error:
+            print(f"{error}; the training ends here", file=sys.stderr)
+            if not learnt:
+                raise
+            lost = True
+        else:
+            replay.add(observation[..., -1], action, reward, terminated, truncated)
+            observation = next_observation
+            progress.frames += settings.envs
+            progress.actions += np.bincount(action, minlength=len(progress.actions))
+            returns += reward
+            steps += 1
+            for car in np.flatnonzero(terminated | truncated):
+                progress.recent = [*progress.recent[-99:], (float(returns[car]), int(steps[car]))]
+                returns[car], steps[car] = 0, -1  # the step that resets the car counts for nothing
 
         # Learn.
         if progress.frames - before_frames >= settings.learning_starts:
-            learning_rate = settings.learning_rate * (0.55 + 0.45 * np.cos(np.pi * min(1.0, progress.share)))
-            for _ in range(settings.updates_per_round):
-                progress.loss, progress.q = learner.learn(
-                    replay.sample(settings.batch, settings.n_step, settings.gamma), learning_rate
-                )
-                progress.updates += 1
+            if not env.waits:
+                learn(settings.updates_per_round)
             learnt = True
 
         # Tell, and once in a while measure.
@@ -152,11 +168,16 @@ def train(
             (now - started) / budget_s if budget_s else 0.0,
             (progress.frames - before_frames) / budget_frames if budget_frames else 0.0,
         )
-        ended = progress.share >= 1 or stop()
+        ended = lost or progress.share >= 1 or stop()
         if progress.recent:
             progress.episode_return, progress.episode_steps = np.mean(progress.recent, axis=0).tolist()
         if learnt and (ended or now - measured > settings.evaluate_every_s):
-            progress.evaluation = validate(learner, settings.evaluate_cars, paths=ended)
+            if env.waits:  # nobody drives meanwhile
+                env.rest()
+                replay.cut()
+                steps[:] = -1
+                returns[:] = 0
+            progress.evaluation = evaluate(learner, env, ended=ended)
             if progress.best is None or merit(progress.evaluation) > merit(progress.best):
                 progress.best = progress.evaluation
             evaluated(learner, progress)
@@ -166,4 +187,5 @@ def train(
             reported = now
             progress.actions[:] = 0
         progress.evaluation = None
+    env.close()
     return learner, replay

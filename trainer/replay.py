@@ -69,6 +69,11 @@ class Replay:
         self._final[slot] = self._ended[before] if self._added else False
         self._added += 1
 
+    def cut(self) -> None:
+        """All episodes end here, though nothing ended them: the next views are their last ones."""
+        if self._added:
+            self._ended[(self._added - 1) % self._length] = True
+
     def sample(self, batch: int, n_step: int, gamma: float) -> Batch:
         """`batch` transitions, drawn with replacement. Needs more than n_step + stack steps in memory."""
         slot, car = self._starts(batch, n_step)

@@ -35,6 +35,7 @@ from rich.console import Console
 from errors import UserError
 from models.contract import ActionTable, Contract
 from settings import PROJECT, explain
+from sim_bridge.address import EMBEDDED
 from storage.files import write_file
 from trainer import ddqn, rolled_out
 from trainer.checkpoint import load_best, load_checkpoint, save_best, save_checkpoint
@@ -208,7 +209,8 @@ def _export(folder: Path, settings: RunSettings, learner: Learner, replay: Repla
     quantised = convert(network, calibrating)
     shift_bias(network, without_tensorflow(mean_error, quantised, convert(network), calibrating, least))
     now = datetime.now(UTC)
-    worlds = f"the embedded simulator, table `{settings.hyperparameters.table}` of sim_bridge/distributions.py"
+    embedded = f"the embedded simulator, table `{settings.hyperparameters.table}` of sim_bridge/distributions.py"
+    worlds = embedded if settings.hyperparameters.sim == EMBEDDED else f"the simulator at {settings.hyperparameters.sim}"
     alike = without_tensorflow(
         package,
         folder / "model",

@@ -68,6 +68,7 @@ class Driver:
         self._command = (0.0, 0.0)
         self._frames_left = 0
         self._sum = 0.0
+        self.worlds_are_ours = False  # new ones for each episode, and our own server's
         self.last: np.ndarray = np.zeros(contract.observation.shape, np.uint8)  # observation
 
     def reset(self, seed: int | None = None) -> tuple[np.ndarray, dict[str, object]]:
@@ -82,6 +83,7 @@ class Driver:
         frame = self.car.reset()
         self._stack.clear()
         self._driven_m, self._time_s = 0.0, frame.time_s
+        self.worlds_are_ours = self._new_roads and self._told(frame) is not None
         state = self._state(frame, 0.0)
         return self._see(frame), self._info(frame, state)
 

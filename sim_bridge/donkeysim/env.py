@@ -147,7 +147,10 @@ class DonkeySimVectorEnv(VectorEnv):
         truncated = (lost | (self._steps >= self._max_steps)) & ~terminated & ~self._fresh
         self._done = terminated | truncated
         rewards = np.array([outcome.reward for outcome in outcomes])
-        infos = {"lost": lost}
+        infos = {"lost": lost} | {
+            name: np.array([outcome.info.get(name, 0.0) for outcome in outcomes])
+            for name in ("offset_m", "speed_m_s", "driven_m", "laps")
+        }
         return np.stack([outcome.observation for outcome in outcomes]), rewards, terminated, truncated, infos
 
     def rest(self) -> None:
@@ -156,6 +159,11 @@ class DonkeySimVectorEnv(VectorEnv):
             if driver.car.connected:
                 driver.rest()
         self._done[:] = True
+
+    @property
+    def worlds_are_ours(self) -> bool:
+        """Whether the cars drive in worlds that a table of ours draws, as in a training without a wire."""
+        return all(driver.worlds_are_ours for driver in self._drivers)
 
     def close(self, **_: Any) -> None:
         for driver in self._drivers:

@@ -1,0 +1,75 @@
+"""What the cars of a training drive in, the embedded simulator or one elsewhere, and how a policy is measured there."""
+
+import sys
+from collections.abc import Callable
+
+import numpy as np
+
+from models.contract import Contract
+from sim_bridge import DonkeySimVectorEnv, DonkeyVectorEnv, make_vector_env
+from sim_bridge.address import EMBEDDED
+from sim_bridge.distributions import TABLES
+from sim_bridge.donkeysim.client import SimulatorLost
+from trainer.evaluation import Summary, TrackResult, summarise
+from trainer.hyperparameters import Hyperparameters
+from trainer.learner import Learner
+from trainer.progress import validate
+
+
+def open_worlds(
+    contract: Contract, settings: Hyperparameters, stop: Callable[[], bool]
+) -> DonkeyVectorEnv | DonkeySimVectorEnv:
+    """The settings' cars. stop: ends the wait for a simulator that has gone. Raises UserError for an address that is
+    none."""
+    common = {"contract": contract, "reward": settings.reward, "max_steps": settings.episode_steps}
+    if settings.sim == EMBEDDED:
+        return make_vector_env(settings.envs, table=TABLES[settings.table], **common)
+    return make_vector_env(
+        settings.envs,
+        settings.sim,
+        new_roads=True,
+        tell=lambda line: print(line, file=sys.stderr, flush=True),
+        stop=stop,
+        **common,
+    )
+
+
+def evaluate(learner: Learner, env: DonkeyVectorEnv | DonkeySimVectorEnv, *, ended: bool) -> Summary:
+    """Greedy, on the validation's tracks; but where the worlds are another simulator's, in those: what a policy does in
+    ours says little of them. ended: with paths, where there are any."""
+    if env.waits and not env.worlds_are_ours:
+        try:
+            return _by_wire(learner, env)
+        except SimulatorLost as error:
+            print(f"{error}; measured in the embedded simulator instead", file=sys.stderr, flush=True)
+    return validate(learner, learner.settings.evaluate_cars, paths=ended)
+
+
+def _by_wire(learner: Learner, env: DonkeySimVectorEnv) -> Summary:
+    """An episode of each car. It is finished where the car was still on the road when it was cut."""
+    observation, _ = env.reset()
+    going, off_road = np.ones((2, env.num_envs), bool)
+    offsets_m: list[np.ndarray] = []
+    driven_m = np.zeros(env.num_envs)
+    off_road[:] = False
+    while going.any():
+        observation, _, terminated, truncated, infos = env.step(learner.advantages(observation).argmax(axis=1))
+        offsets_m.append(np.where(going & ~infos["lost"], np.abs(infos["offset_m"]), np.nan))
+        driven_m[going] = infos["driven_m"][going]
+        off_road |= going & (terminated | infos["lost"])
+        going &= ~(terminated | truncated)
+    env.rest()
+    offsets = np.array(offsets_m)
+    return summarise(
+        [
+            TrackResult(
+                finished=not off,
+                off_road=bool(off),
+                driven_m=float(driven),
+                mean_offset_m=float(np.nanmean(one)) if np.isfinite(one).any() else 0.0,
+                worst_offset_m=float(np.nanmax(one)) if np.isfinite(one).any() else 0.0,
+                lap_s=None,
+            )
+            for off, driven, one in zip(off_road, driven_m, offsets.T, strict=True)
+        ]
+    )
