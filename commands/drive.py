@@ -13,6 +13,12 @@ app = typer.Typer()
 
 @app.command()
 def drive(
+    address: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ADDRESS]", help="With --sim: of a simulator elsewhere, such as donkeysim://HOST:9091/generated_track."
+        ),
+    ] = None,
     model: ModelOption = None,
     laps: Annotated[int | None, typer.Option(min=1, help="Stop after so many laps. Default: Ctrl-C.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Names the simulated track, room and car.")] = 1,
@@ -37,7 +43,7 @@ def drive(
             "Default: pca9685 with a real camera on a Raspberry Pi, else sim."
         ),
     ] = None,
-    simulated: Annotated[bool, typer.Option("--sim", help="Simulate camera and servos, on a Pi too.")] = False,
+    simulated: Annotated[bool, typer.Option("--sim", help="Simulate camera and servos, on a Pi too; here, or at ADDRESS.")] = False,
     armed: Annotated[
         bool, typer.Option("--armed", help="Arm at the start, with nobody asked: the motor may turn. Wheels up!")
     ] = False,
@@ -52,12 +58,19 @@ def drive(
     car: CarOption = DEFAULT_CAR,
 ) -> None:
     """Drive: the policy at the wheel of the real car on a Raspberry Pi, of the simulated one elsewhere; live."""
-    from car.drive import Wires, choose_model, drive_footage, drive_real, drive_simulated
+    from car.drive import Wires, choose_model, drive_by_wire, drive_footage, drive_real, drive_simulated
     from car.hardware import choose_camera, choose_drivetrain, hardware
     from car.people import PeopleOptions
     from settings import load_settings
+    from sim_bridge.address import address_of
 
     crossings_need_a_track(crossings, track)
+    if address is not None and not simulated:
+        raise UserError(f"{address} is a simulator's address; type --sim before it, or leave it out")
+    if address is not None:
+        address_of(address)
+    if address is not None and (track is not None or picture is not None or not realtime):
+        raise UserError("--track, --picture and --no-realtime are for the simulator in here; leave them out")
     settings = load_settings(car)
     kind = hardware(settings)
     chosen = choose_camera(camera, kind, sim=simulated)
@@ -74,6 +87,8 @@ def drive(
         drive_footage(
             choose_model(car, model, real=True), settings, car, options, chosen.tub, realtime=realtime, wires=wires
         )
+    elif address is not None:
+        drive_by_wire(choose_model(car, model), settings, car, options, address, laps=laps, wires=wires)
     elif chosen.kind == "sim":
         drive_simulated(
             choose_model(car, model),

@@ -54,3 +54,11 @@ def parse_address(typed: str) -> Address | None:
     road = road_named(asked["road"][0]) if "road" in asked else None
     scene = scene_named(parts.path.strip("/") or DEFAULT_SCENE)
     return Address(parts.scheme, parts.hostname, port or DEFAULT_PORT, scene, road)
+
+
+def address_of(typed: str) -> Address:
+    """Of a simulator elsewhere. Raises UserError for what is no address, and for the embedded one, which has none."""
+    address = parse_address(typed)
+    if address is None:
+        raise UserError(f"{typed!r} is the simulator in here; leave the address out, or name one: {FORM}")
+    return address

@@ -83,7 +83,7 @@ class Driver:
         frame = self.car.reset()
         self._stack.clear()
         self._driven_m, self._time_s = 0.0, frame.time_s
-        self.worlds_are_ours = self._new_roads and self._told(frame) is not None
+        self.worlds_are_ours = self._new_roads and frame.road is not None
         state = self._state(frame, 0.0)
         return self._see(frame), self._info(frame, state)
 
@@ -135,7 +135,7 @@ class Driver:
 
     def _state(self, frame: Telemetry, progress_m: float) -> State:
         """As far as the wire tells: which way the car looks is not known, nor when a lap is over to the metre."""
-        road = self._road or self._told(frame) or SCENES[self.car.scene]
+        road = self._road or frame.road or SCENES[self.car.scene]
         self._driven_m += progress_m
         one = np.ones(1)
         return State(
@@ -147,11 +147,6 @@ class Driver:
             driven_m=self._driven_m * one,
             laps=np.array([self.car.laps]),
         )
-
-    def _told(self, frame: Telemetry) -> Road | None:
-        if frame.half_width is None or frame.middle_cte is None or frame.half_width <= 0:
-            return None
-        return Road(frame.middle_cte, frame.half_width)
 
     def _see(self, frame: Telemetry) -> np.ndarray:
         try:

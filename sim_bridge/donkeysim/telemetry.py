@@ -9,6 +9,7 @@ import numpy as np
 
 from sim_bridge.donkeysim.framing import Message
 from sim_bridge.donkeysim.messages import number
+from sim_bridge.donkeysim.scenes import Road
 
 MOST_PIXELS = 512 * 512  # of a picture: what the protocol allows to ask for
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
@@ -27,8 +28,7 @@ class Telemetry:
     picture_b: bytes | None  # of the second camera
     time_s: float  # of the simulator, since its scene was loaded
     cte: float  # units, + right of the path
-    half_width: float | None  # units, of the road; our own server tells it, DonkeySim does not
-    middle_cte: float | None  # units, likewise
+    road: Road | None  # our own server tells it, DonkeySim does not
     commands: int | None  # received before this frame was taken, over this connection; likewise
     speed_m_s: float
     velocity_m_s: tuple[float, float, float]  # car frame; speed forward where a simulator does not say
@@ -62,8 +62,7 @@ def read(message: Message) -> Telemetry:
             picture_b=None if second is None else _bytes(second),
             time_s=number(message, "time", 0.0),
             cte=number(message, "cte", 0.0),
-            half_width=number(message, "road_half_width") if "road_half_width" in message else None,
-            middle_cte=number(message, "road_middle") if "road_middle" in message else None,
+            road=_road(message),
             commands=int(number(message, "commands")) if "commands" in message else None,
             speed_m_s=speed,
             velocity_m_s=_three(message, "vel_") if "vel_z" in message else (0.0, 0.0, speed),
@@ -76,6 +75,15 @@ def read(message: Message) -> Telemetry:
         )
     except (ValueError, binascii.Error) as error:
         raise BadTelemetry(str(error)) from error
+
+
+def _road(message: Message) -> Road | None:
+    if "road_half_width" not in message:
+        return None
+    road = Road(number(message, "road_middle"), number(message, "road_half_width"))
+    if road.half_width <= 0:
+        raise ValueError("its road has no width")
+    return road
 
 
 def _three(message: Message, name: str) -> tuple[float, float, float]:
