@@ -34,10 +34,11 @@ def sim_serve(
     ] = False,
     table: Annotated[str, typer.Option(help="Worlds of generated_road, where a client asks for new ones.")] = "training",
     dial: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Connect to a client that listens, as gym-donkeycar 1.0 does.")
+        list[str] | None,
+        typer.Option(metavar="HOST:PORT", help="Connect to a client that listens, as gym-donkeycar 1.0 does. May be repeated."),
     ] = None,
 ) -> None:
     """The embedded simulator, in the place of DonkeySim: any gym-donkeycar program can drive it. Ctrl-C ends it."""
     from sim_bridge.donkeysim.serve import serve
 
-    serve(host, port, lockstep=lockstep, table=table, dial=dial)
+    serve(host, port, lockstep=lockstep, table=table, dial=dial or [])

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 
 import cv2
 
@@ -11,8 +12,8 @@ from sim_bridge.donkeysim.server import Server
 SWITCH_S = 0.0005  # from thread to thread at the latest: a client in a hurry does not hold up the others' frames
 
 
-def serve(host: str, port: int, *, lockstep: bool, table: str, dial: str | None) -> None:
-    """Serve until Ctrl-C, SIGTERM, or a client's quit_app. dial: HOST:PORT of a client that listens.
+def serve(host: str, port: int, *, lockstep: bool, table: str, dial: list[str]) -> None:
+    """Serve until Ctrl-C, SIGTERM, or a client's quit_app. dial: HOST:PORT of clients that listen.
 
     Prints a line on stdout when clients can connect, and one on stderr for each that comes or goes. Raises UserError.
     """
@@ -22,10 +23,14 @@ def serve(host: str, port: int, *, lockstep: bool, table: str, dial: str | None)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: server.stop())
     pace = "in lock-step" if lockstep else "in real time"
-    if dial is not None:
-        client = _host_and_port(dial)
-        print(f"connecting to {dial}, again and again; it drives {pace}", flush=True)
-        server.dial(*client)
+    if dial:
+        clients = [_host_and_port(one) for one in dial]
+        threads = [threading.Thread(target=server.dial, args=client) for client in clients]
+        for thread in threads:
+            thread.start()
+        print(f"connecting to {', '.join(dial)}, again and again; it drives {pace}", flush=True)
+        for thread in threads:
+            thread.join()
         return
     host, port = server.listen(host, port)
     print(f"DonkeySim's clients find it at {host}:{port}, {pace}; Ctrl-C ends it", flush=True)

@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 from errors import UserError
 from sim_bridge.distributions import table_named
-from sim_bridge.donkeysim.session import Session
+from sim_bridge.donkeysim.session import SILENCE_S, Session
 from sim_bridge.donkeysim.stage import Stage
 
 MOST_CLIENTS = 64
 LOOK_ROUND_S = 0.25
 DIAL_AGAIN_S = 0.5
+WAKE_S = 0.02  # gym-donkeycar 1.0 sends what it has to say when it has been sent something, or after 30 s
 
 
 class Server:
@@ -50,7 +51,8 @@ class Server:
                 except OSError:  # the client went before it was let in, or there are too many open files
                     time.sleep(LOOK_ROUND_S)
                     continue
-                self._talk(connection, f"{host}:{port}")
+                name = f"{host}:{port}"
+                threading.Thread(target=self._converse, args=(connection, name), name=name, daemon=True).start()
 
     def dial(self, host: str, port: int) -> None:
         """Connect to a client that listens, and talk to it; again when it has left. So did simulators until 2019, which
@@ -61,24 +63,22 @@ class Server:
             except OSError:
                 time.sleep(DIAL_AGAIN_S)
                 continue
-            self._talk(connection, f"{host}:{port}").join()
-            self.stage.load(None)  # the next one finds the menu
+            self._converse(connection, f"{host}:{port}", WAKE_S)
+            if not self.stage.clients:
+                self.stage.load(None)  # the next one finds the menu
 
     def stop(self) -> None:
         """All conversations end within LOOK_ROUND_S."""
         self.stage.ended.set()
 
-    def _talk(self, connection: socket.socket, name: str) -> threading.Thread:
-        thread = threading.Thread(target=self._converse, args=(connection, name), name=name, daemon=True)
-        thread.start()
-        return thread
-
-    def _converse(self, connection: socket.socket, name: str) -> None:
+    def _converse(self, connection: socket.socket, name: str, ping_s: float = SILENCE_S) -> None:
         if not self.stage.enter(MOST_CLIENTS):
             self.stage.log(f"{name} was turned away: there are {MOST_CLIENTS} clients already")
             connection.close()
             return
         try:
-            Session(connection, name, self.stage, lockstep=self._lockstep, table=self._table).run()
+            Session(
+                connection, name, self.stage, lockstep=self._lockstep, table=self._table, ping_s=ping_s
+            ).run()
         finally:
             self.stage.leave()

@@ -31,7 +31,17 @@ MOST_SEED = 2**31
 class Session:
     """A conversation, from the first word to the last."""
 
-    def __init__(self, connection: socket.socket, name: str, stage: Stage, *, lockstep: bool, table: str) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        name: str,
+        stage: Stage,
+        *,
+        lockstep: bool,
+        table: str,
+        ping_s: float = SILENCE_S,
+    ) -> None:
+        """ping_s: of silence, after which there is a ping."""
         self._socket, self._name, self._stage, self._table = connection, name, stage, table
         self._lockstep, self._by_default = lockstep, lockstep
         self._objects = Objects()
@@ -41,7 +51,8 @@ class Session:
         self._lidar = self._frozen = self._over = False
         self._commands = 0
         self._budget, self._budget_at = BUDGET, time.monotonic()
-        self._began = self._heard_at = self._pinged_at = time.monotonic()
+        self._began = self._heard_at = self._pinged_at = self._told_at = time.monotonic()
+        self._ping_s = ping_s
         self._due = 0.0
         self._answers: dict[str, Callable[[Message], None]] = {
             "get_protocol_version": lambda _: self._send({"msg_type": "protocol_version", "version": "2"}),
@@ -90,7 +101,9 @@ class Session:
         """Take in what the client says until something is to be done. False where it has gone."""
         now = time.monotonic()
         ticking = self._car is not None and not self._lockstep
-        wait_s = max(0.0, min(self._due - now, LOOK_ROUND_S)) if ticking else LOOK_ROUND_S
+        wait_s = min(LOOK_ROUND_S, self._ping_s)
+        if ticking:
+            wait_s = max(0.0, min(self._due - now, wait_s))
         if not select.select([self._socket], [], [], wait_s)[0]:
             return True
         data = self._socket.recv(READ_BYTES)
@@ -160,16 +173,16 @@ class Session:
 
     def _tell(self) -> None:
         """A frame; left out in real time where the client has not read the ones before."""
+        self._told_at = time.monotonic()
         if self._lockstep or select.select([], [self._socket], [], 0)[1]:
             self._send(self._car.telemetry(self._commands))
 
     def _keep_alive(self) -> None:
         now = time.monotonic()
-        if now - max(self._heard_at, self._pinged_at) < SILENCE_S:
-            return
-        self._pinged_at = now
-        self._send({"msg_type": "ping"})
-        if self._lockstep and self._car is not None:
+        if now - max(self._heard_at, self._pinged_at) >= self._ping_s:
+            self._pinged_at = now
+            self._send({"msg_type": "ping"})
+        if self._lockstep and self._car is not None and now - max(self._heard_at, self._told_at) >= SILENCE_S:
             self._tell()  # for whoever waits for a frame without having asked for one
 
     def _send(self, message: Message) -> None:
