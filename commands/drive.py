@@ -16,7 +16,8 @@ def drive(
     address: Annotated[
         str | None,
         typer.Argument(
-            metavar="[ADDRESS]", help="With --sim: of a simulator elsewhere, such as donkeysim://HOST:9091/generated_track."
+            metavar="[ADDRESS]",
+            help="With --sim: of a simulator elsewhere, such as donkeysim://HOST:9091/generated_track.",
         ),
     ] = None,
     model: ModelOption = None,
@@ -43,7 +44,9 @@ def drive(
             "Default: pca9685 with a real camera on a Raspberry Pi, else sim."
         ),
     ] = None,
-    simulated: Annotated[bool, typer.Option("--sim", help="Simulate camera and servos, on a Pi too; here, or at ADDRESS.")] = False,
+    simulated: Annotated[
+        bool, typer.Option("--sim", help="Simulate camera and servos, on a Pi too; here, or at ADDRESS.")
+    ] = False,
     armed: Annotated[
         bool, typer.Option("--armed", help="Arm at the start, with nobody asked: the motor may turn. Wheels up!")
     ] = False,

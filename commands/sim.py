@@ -32,10 +32,14 @@ def sim_serve(
     lockstep: Annotated[
         bool, typer.Option("--lockstep", help="A frame for each control, as fast as the client asks; else 20 a second.")
     ] = False,
-    table: Annotated[str, typer.Option(help="Worlds of generated_road, where a client asks for new ones.")] = "training",
+    table: Annotated[
+        str, typer.Option(help="Worlds of generated_road, where a client asks for new ones.")
+    ] = "training",
     dial: Annotated[
         list[str] | None,
-        typer.Option(metavar="HOST:PORT", help="Connect to a client that listens, as gym-donkeycar 1.0 does. May be repeated."),
+        typer.Option(
+            metavar="HOST:PORT", help="Connect to a client that listens, as gym-donkeycar 1.0 does. May be repeated."
+        ),
     ] = None,
 ) -> None:
     """The embedded simulator, in the place of DonkeySim: any gym-donkeycar program can drive it. Ctrl-C ends it."""

@@ -1,7 +1,7 @@
 """Where a simulator is, as it is typed; sim_bridge/make.py makes environments of it.
 
-    embedded                                               in this process
-    donkeysim://HOST:PORT/SCENE[?road=original]            over DonkeySim's wire; the scene by name, or a gym id
+embedded                                               in this process
+donkeysim://HOST:PORT/SCENE[?road=original]            over DonkeySim's wire; the scene by name, or a gym id
 """
 
 from collections.abc import Callable

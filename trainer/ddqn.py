@@ -5,7 +5,6 @@ Sutton & Barto, section 7.1, for n-step returns. What keeps it fast on two cores
 `model.predict` in a loop, uint8 single frames in the replay.
 """
 
-import sys
 import time
 from collections.abc import Callable, Mapping
 
@@ -14,13 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from models.contract import Contract
-from sim_bridge.donkeysim.client import SimulatorLost
 from trainer.hyperparameters import Hyperparameters
 from trainer.learner import Learner, as_input
 from trainer.network import PatchConv2D, q_network
-from trainer.progress import Progress, merit
+from trainer.progress import Episodes, Progress, merit
 from trainer.replay import Batch, Replay
-from trainer.worlds import evaluate, open_worlds
+from trainer.worlds import evaluate, open_worlds, step
 
 
 class DoubleDQN(Learner):
@@ -107,58 +105,40 @@ def train(
     replay = Replay(settings.replay, settings.envs, contract.observation.shape, settings.seed)
     rng = np.random.default_rng(settings.seed + progress.frames)
     observation, _ = env.reset(seed=settings.seed + progress.frames)
-    returns, steps = np.zeros((2, settings.envs))
+    episodes = Episodes(settings.envs)
     progress.actions = np.zeros(len(contract.actions), int)
     before_s, before_frames = progress.elapsed_s, progress.frames
     epsilon_start = settings.epsilon_start if progress.resumed_s is None else settings.epsilon_end
     started = reported = measured = time.monotonic()
 
-    def learn(updates: int) -> None:
+    def learn() -> None:
         learning_rate = settings.learning_rate * (0.55 + 0.45 * np.cos(np.pi * min(1.0, progress.share)))
-        for _ in range(updates):
-            progress.loss, progress.q = learner.learn(
-                replay.sample(settings.batch, settings.n_step, settings.gamma), learning_rate
-            )
-            progress.updates += 1
+        progress.loss, progress.q = learner.learn(
+            replay.sample(settings.batch, settings.n_step, settings.gamma), learning_rate
+        )
+        progress.updates += 1
 
-    ended = learnt = lost = False
+    ended = learnt = False
     while not ended:
-        # Act: greedy but for a share epsilon of random actions.
+        # Act: greedy but for a share epsilon of random actions. Frames that take their time are learnt in meanwhile.
         progress.epsilon = settings.epsilon_end + (epsilon_start - settings.epsilon_end) * max(
             0.0, 1 - progress.share / settings.epsilon_share
         )
         action = learner.advantages(observation).argmax(axis=1)
         random = rng.uniform(size=settings.envs) < progress.epsilon
         action[random] = rng.integers(0, len(contract.actions), int(random.sum()))
-        try:
-            env.send(action)
-            # Learn while the frames are on their way: an update at least, and no more where they have come.
-            updates = settings.updates_per_round if env.waits and learnt else 0
-            for update in range(updates):
-                if update and env.arrived():
-                    break
-                learn(1)
-            next_observation, reward, terminated, truncated, _ = env.receive()
-        except SimulatorLost as error:
-            print(f"{error}; the training ends here", file=sys.stderr)
-            if not learnt:
-                raise
-            lost = True
-        else:
-            replay.add(observation[..., -1], action, reward, terminated, truncated)
-            observation = next_observation
+        outcome = step(env, action, learn, settings.updates_per_round if learnt else 0)
+        if outcome is not None:
+            replay.add(observation[..., -1], action, *outcome[1:4])
+            observation = outcome[0]
             progress.frames += settings.envs
             progress.actions += np.bincount(action, minlength=len(progress.actions))
-            returns += reward
-            steps += 1
-            for car in np.flatnonzero(terminated | truncated):
-                progress.recent = [*progress.recent[-99:], (float(returns[car]), int(steps[car]))]
-                returns[car], steps[car] = 0, -1  # the step that resets the car counts for nothing
+            episodes.count(progress, outcome[1], outcome[2] | outcome[3])
 
         # Learn.
         if progress.frames - before_frames >= settings.learning_starts:
-            if not env.waits:
-                learn(settings.updates_per_round)
+            for _ in range(0 if env.waits else settings.updates_per_round):
+                learn()
             learnt = True
 
         # Tell, and once in a while measure.
@@ -168,15 +148,14 @@ def train(
             (now - started) / budget_s if budget_s else 0.0,
             (progress.frames - before_frames) / budget_frames if budget_frames else 0.0,
         )
-        ended = lost or progress.share >= 1 or stop()
+        ended = outcome is None or progress.share >= 1 or stop()
         if progress.recent:
             progress.episode_return, progress.episode_steps = np.mean(progress.recent, axis=0).tolist()
         if learnt and (ended or now - measured > settings.evaluate_every_s):
             if env.waits:  # nobody drives meanwhile
                 env.rest()
                 replay.cut()
-                steps[:] = -1
-                returns[:] = 0
+                episodes.cut()
             progress.evaluation = evaluate(learner, env, ended=ended)
             if progress.best is None or merit(progress.evaluation) > merit(progress.best):
                 progress.best = progress.evaluation

@@ -210,7 +210,9 @@ def _export(folder: Path, settings: RunSettings, learner: Learner, replay: Repla
     shift_bias(network, without_tensorflow(mean_error, quantised, convert(network), calibrating, least))
     now = datetime.now(UTC)
     embedded = f"the embedded simulator, table `{settings.hyperparameters.table}` of sim_bridge/distributions.py"
-    worlds = embedded if settings.hyperparameters.sim == EMBEDDED else f"the simulator at {settings.hyperparameters.sim}"
+    worlds = (
+        embedded if settings.hyperparameters.sim == EMBEDDED else f"the simulator at {settings.hyperparameters.sim}"
+    )
     alike = without_tensorflow(
         package,
         folder / "model",

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,23 @@ def open_worlds(
         stop=stop,
         **common,
     )
+
+
+def step(
+    env: DonkeyVectorEnv | DonkeySimVectorEnv, action: np.ndarray, learn: Callable[[], None], most: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]] | None:
+    """A step of all cars, as Gymnasium's. Where frames take their time: `learn` meanwhile, once at least, `most` times
+    at most (0: not at all), until they are there. None, and a line on stderr, where the simulator has gone for good."""
+    try:
+        env.send(action)
+        for update in range(most if env.waits else 0):
+            if update and env.arrived():
+                break
+            learn()
+        return env.receive()
+    except SimulatorLost as error:
+        print(f"{error}; the training ends here", file=sys.stderr, flush=True)
+        return None
 
 
 def evaluate(learner: Learner, env: DonkeyVectorEnv | DonkeySimVectorEnv, *, ended: bool) -> Summary:

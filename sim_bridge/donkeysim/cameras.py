@@ -93,5 +93,9 @@ def _file(frame: np.ndarray, suffix: str) -> bytes:
         height, width = frame.shape[:2]
         header = bytes((0, 0, 2, *[0] * 9)) + width.to_bytes(2, "little") + height.to_bytes(2, "little") + b"\x18\0"
         return header + np.ascontiguousarray(frame[::-1, :, ::-1]).tobytes()
-    how = (".png", [cv2.IMWRITE_PNG_COMPRESSION, 1]) if suffix == "PNG" else (".jpg", [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    how = (
+        (".png", [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        if suffix == "PNG"
+        else (".jpg", [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    )
     return cv2.imencode(how[0], cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), how[1])[1].tobytes()

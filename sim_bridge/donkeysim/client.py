@@ -62,7 +62,7 @@ class Car:
         self,
         where: Callable[[], tuple[str, int]],
         scene: str,
-        options: CarOptions = CarOptions(),  # noqa: B008, frozen
+        options: CarOptions = CarOptions(),
         *,
         joins: bool = False,
         frame_s: float = FRAME_S,

@@ -52,7 +52,7 @@ class Driver:
         road: Road | None = None,
         new_roads: bool = False,
         frame_skip: int = 1,
-        limits: Limits = Limits(),  # noqa: B008, frozen
+        limits: Limits = Limits(),
         options: CarOptions = CarOptions(),  # noqa: B008, frozen
         joins: bool = False,
     ) -> None:

@@ -69,5 +69,7 @@ def scene_named(name: str) -> str:
 def road_named(name: str) -> Road:
     """Raises UserError where there is no such preset."""
     if name not in ROADS:
-        raise UserError(f"there is no road {name!r}; there is {', '.join(ROADS)}, or leave it out: each scene has its own")
+        raise UserError(
+            f"there is no road {name!r}; there is {', '.join(ROADS)}, and each scene's own where it is left out"
+        )
     return ROADS[name]

@@ -113,7 +113,10 @@ class ServedCar:
             "road_half_width": self._road.half_width, "road_middle": self._road.middle_cte, "commands": commands,
         }  # fmt: skip
         if len(pictures) > 1:
-            message |= {"imageb": pictures[1], "image_b": pictures[1]}  # as DonkeySim writes it, as gym-donkeycar reads it
+            message |= {
+                "imageb": pictures[1],
+                "image_b": pictures[1],
+            }  # as DonkeySim writes it, as gym-donkeycar reads it
         if self._lidar:
             message["lidar"] = []
         return message

@@ -77,8 +77,6 @@ class Server:
             connection.close()
             return
         try:
-            Session(
-                connection, name, self.stage, lockstep=self._lockstep, table=self._table, ping_s=ping_s
-            ).run()
+            Session(connection, name, self.stage, lockstep=self._lockstep, table=self._table, ping_s=ping_s).run()
         finally:
             self.stage.leave()

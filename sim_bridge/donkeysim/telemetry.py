@@ -40,7 +40,7 @@ class Telemetry:
     lidar: list[tuple[float, float, float]] | None  # distance in units, rx and ry in degrees
 
     def luma(self) -> np.ndarray:
-        """The picture in grey, uint8 (height, width): full-range BT.601, which is a JPEG's own Y. Raises BadTelemetry."""
+        """The picture in grey, uint8 (height, width): full-range BT.601, a JPEG's own Y. Raises BadTelemetry."""
         return _decoded(self.picture, cv2.IMREAD_GRAYSCALE)
 
     def rgb(self) -> np.ndarray:
@@ -106,7 +106,7 @@ def _rays(lidar: object) -> list[tuple[float, float, float]]:
 
 
 def _size(picture: bytes) -> tuple[int, int]:
-    """Width and height as a picture's own header has them, before anything is made of that size. Raises BadTelemetry."""
+    """Width and height by a picture's header, before anything is made of that size. Raises BadTelemetry."""
     if picture.startswith(_PNG) and len(picture) > 24:
         return int.from_bytes(picture[16:20], "big"), int.from_bytes(picture[20:24], "big")
     if picture.startswith(_JPEG):

@@ -14,8 +14,8 @@ import time
 port, env_id, steps, episodes = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 os.environ |= {"DONKEY_SIM_PORT": port, "DONKEY_SIM_PATH": "remote"}
 
-import gym
-import gym_donkeycar.envs.donkey_env as donkey
+import gym  # noqa: E402
+import gym_donkeycar.envs.donkey_env as donkey  # noqa: E402
 
 ENVS = {
     "donkey-generated-roads-v0": donkey.GeneratedRoadsEnv,

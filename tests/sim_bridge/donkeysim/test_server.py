@@ -137,7 +137,9 @@ def test_cameras_are_configured(serve: Serve) -> None:
         red, green, blue = (np.asarray(channel, int) for channel in image.convert("RGB").split())
         assert np.abs(red - green).max() <= 2
         assert np.abs(red - blue).max() <= 2
-    client.send({"msg_type": "cam_config_b", **config, "img_w": "0", "img_h": "0", "img_d": "0", "img_enc": "0"}, control())
+    client.send(
+        {"msg_type": "cam_config_b", **config, "img_w": "0", "img_h": "0", "img_d": "0", "img_enc": "0"}, control()
+    )
     frame = client.next("telemetry")
     assert frame["image_b"] == frame["imageb"]
     assert picture(frame, "image_b").size == (160, 120)
@@ -164,16 +166,26 @@ def test_a_new_road_is_named_by_its_seed_and_is_one_clients_own(serve: Serve) ->
 
 def test_position_nodes_pause_and_step_mode(serve: Serve) -> None:
     client = RawClient(serve()).into("waveshare")
-    client.send({"msg_type": "step_mode", "step_mode": "synchronous", "time_step": "0.05"}, {"msg_type": "node_position", "index": "9"})
+    client.send(
+        {"msg_type": "step_mode", "step_mode": "synchronous", "time_step": "0.05"},
+        {"msg_type": "node_position", "index": "9"},
+    )
     node = client.next("node_position")
     assert node["index"] == 9
-    client.send({"msg_type": "set_position", **{key: str(node[key]) for key in ("pos_x", "pos_y", "pos_z", "Qx", "Qy", "Qz", "Qw")}})
+    client.send(
+        {
+            "msg_type": "set_position",
+            **{key: str(node[key]) for key in ("pos_x", "pos_y", "pos_z", "Qx", "Qy", "Qz", "Qw")},
+        }
+    )
     client.send(control())
     while (frame := client.next("telemetry"))["commands"] < 1:
         pass
     assert abs(frame["pos_x"] * 8 - node["pos_x"]) < 1.7
     assert abs(frame["cte"]) < 0.5
-    client.send({"msg_type": "pause", "is_pause": False}, control(0, 1), {"msg_type": "pause", "is_pause": True}, control())
+    client.send(
+        {"msg_type": "pause", "is_pause": False}, control(0, 1), {"msg_type": "pause", "is_pause": True}, control()
+    )
     assert client.next("telemetry")["commands"] == 3
 
 
