@@ -113,7 +113,7 @@ def drive_by_wire(
     laps: int | None,
     wires: Wires | None = None,
 ) -> None:
-    """As drive_simulated, in the simulator at an address, which sets the pace. Raises UserError, when it has gone too."""
+    """As drive_simulated, in the simulator at an address, which sets the pace. Raises UserError, also where it went."""
     spec = model.contract.observation
     car = WireCar(address)
     try:

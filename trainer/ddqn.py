@@ -18,7 +18,7 @@ from trainer.learner import Learner, as_input
 from trainer.network import PatchConv2D, q_network
 from trainer.progress import Episodes, Progress, merit
 from trainer.replay import Batch, Replay
-from trainer.worlds import evaluate, open_worlds, step
+from trainer.worlds import evaluate, open_worlds, rest, step
 
 
 class DoubleDQN(Learner):
@@ -131,9 +131,7 @@ def train(
         if outcome is not None:
             replay.add(observation[..., -1], action, *outcome[1:4])
             observation = outcome[0]
-            progress.frames += settings.envs
-            progress.actions += np.bincount(action, minlength=len(progress.actions))
-            episodes.count(progress, outcome[1], outcome[2] | outcome[3])
+            episodes.count(progress, action, outcome[1], outcome[2] | outcome[3])
 
         # Learn.
         if progress.frames - before_frames >= settings.learning_starts:
@@ -152,10 +150,7 @@ def train(
         if progress.recent:
             progress.episode_return, progress.episode_steps = np.mean(progress.recent, axis=0).tolist()
         if learnt and (ended or now - measured > settings.evaluate_every_s):
-            if env.waits:  # nobody drives meanwhile
-                env.rest()
-                replay.cut()
-                episodes.cut()
+            rest(env, replay, episodes)
             progress.evaluation = evaluate(learner, env, ended=ended)
             if progress.best is None or merit(progress.evaluation) > merit(progress.best):
                 progress.best = progress.evaluation

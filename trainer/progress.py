@@ -37,8 +37,10 @@ class Episodes:
     def __init__(self, cars: int) -> None:
         self._returns, self._steps = np.zeros((2, cars))
 
-    def count(self, progress: Progress, reward: np.ndarray, over: np.ndarray) -> None:
-        """A step of all cars, (cars,); progress.recent gets the episodes that are over with it."""
+    def count(self, progress: Progress, action: np.ndarray, reward: np.ndarray, over: np.ndarray) -> None:
+        """A step of all cars, (cars,): progress counts its frames, its actions, and the episodes that are over."""
+        progress.frames += len(action)
+        progress.actions += np.bincount(action, minlength=len(progress.actions))
         self._returns += reward
         self._steps += 1
         for car in np.flatnonzero(over):

@@ -14,7 +14,8 @@ from sim_bridge.donkeysim.client import SimulatorLost
 from trainer.evaluation import Summary, TrackResult, summarise
 from trainer.hyperparameters import Hyperparameters
 from trainer.learner import Learner
-from trainer.progress import validate
+from trainer.progress import Episodes, validate
+from trainer.replay import Replay
 
 
 def open_worlds(
@@ -38,18 +39,26 @@ def open_worlds(
 def step(
     env: DonkeyVectorEnv | DonkeySimVectorEnv, action: np.ndarray, learn: Callable[[], None], most: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]] | None:
-    """A step of all cars, as Gymnasium's. Where frames take their time: `learn` meanwhile, once at least, `most` times
-    at most (0: not at all), until they are there. None, and a line on stderr, where the simulator has gone for good."""
+    """A step of all cars, as Gymnasium's. Where frames take their time: `learn` meanwhile, `most` times; in real time
+    until they are there, so once at least where `most` is not 0. None, and a line on stderr, where the simulator has gone for good."""
     try:
         env.send(action)
         for update in range(most if env.waits else 0):
-            if update and env.arrived():
+            if update and not env.in_lockstep and env.arrived():
                 break
             learn()
         return env.receive()
     except SimulatorLost as error:
         print(f"{error}; the training ends here", file=sys.stderr, flush=True)
         return None
+
+
+def rest(env: DonkeyVectorEnv | DonkeySimVectorEnv, replay: Replay, episodes: Episodes) -> None:
+    """Nobody drives for a while: where time goes by meanwhile, all episodes end here."""
+    if env.waits:
+        env.rest()
+        replay.cut()
+        episodes.cut()
 
 
 def evaluate(learner: Learner, env: DonkeyVectorEnv | DonkeySimVectorEnv, *, ended: bool) -> Summary:

@@ -78,6 +78,7 @@ class Car:
         self._commands = 0  # sent over this connection
         self._lap_began: tuple[int, float] | None = None  # the start line's number, and when the car last crossed it
         self.laps, self.lap_s = 0, 0.0  # since the reset, and the last one's time
+        self.lockstep = False  # the simulator waits for commands, and says so, which DonkeySim never does
         self.disqualified = False  # or a checkpoint was missed: the episode is over
         self.bad_frames = 0
         self.name = "the simulator"
@@ -171,7 +172,7 @@ class Car:
         """The menu, a scene we do not know, or ours: to a car in our scene."""
         hello = self._expect(("scene_selection_ready", *LOADED), HELLO_S, "waiting for its first message")
         if hello["msg_type"] in LOADED:
-            theirs = hello.get("scene_name")  # our own server says
+            theirs, self.lockstep = hello.get("scene_name"), hello.get("lockstep") is True  # our own server says
             if theirs == self.scene or (theirs is None and self._joins):
                 return
             self.send(plain("exit_scene"))
@@ -186,7 +187,8 @@ class Car:
             what = ", ".join(str(name)[:40] for name in offered[:20]) if isinstance(offered, list) else "none"
             raise SimulatorError(f"{self.name} has no scene {self.scene!r}; it has {what}")
         self.send(plain("load_scene", scene_name=self.scene))
-        self._expect(LOADED, SCENE_S, f"loading the scene {self.scene}")
+        loaded = self._expect(LOADED, SCENE_S, f"loading the scene {self.scene}")
+        self.lockstep = loaded.get("lockstep") is True
 
     def _expect(self, types: tuple[str, ...], within_s: float, doing: str) -> Message:
         message = self._wait_for(types, time.monotonic() + within_s)

@@ -64,7 +64,7 @@ class Driver:
         self._new_roads = new_roads and self.car.scene == "generated_road"
         self._frame_skip, self._limits = frame_skip, limits
         self._stack = FrameStack(contract.observation)
-        self._driven_m = self._time_s = 0.0
+        self._driven_m = self._time_s = self._began_s = 0.0
         self._command = (0.0, 0.0)
         self._frames_left = 0
         self._sum = 0.0
@@ -82,7 +82,7 @@ class Driver:
             self.car.new_road(random.randrange(2**31) if seed is None else seed)  # noqa: S311, it hides nothing
         frame = self.car.reset()
         self._stack.clear()
-        self._driven_m, self._time_s = 0.0, frame.time_s
+        self._driven_m, self._time_s, self._began_s = 0.0, frame.time_s, frame.time_s
         self.worlds_are_ours = self._new_roads and frame.road is not None
         state = self._state(frame, 0.0)
         return self._see(frame), self._info(frame, state)
@@ -170,7 +170,7 @@ class Driver:
             "accel_m_s2": frame.accel_m_s2,
             "gyro_rad_s": frame.gyro_rad_s,
             "angles_deg": frame.angles_deg,
-            "time_s": frame.time_s,
+            "time_s": frame.time_s - self._began_s,  # since the episode began
             **({"lidar": frame.lidar} if frame.lidar is not None else {}),
             **({"image_b": frame.rgb_b()} if frame.picture_b is not None else {}),
         }

@@ -161,6 +161,11 @@ class DonkeySimVectorEnv(VectorEnv):
         self._done[:] = True
 
     @property
+    def in_lockstep(self) -> bool:
+        """Whether the simulators wait for the actions, so that no time is lost with other things."""
+        return all(driver.car.lockstep for driver in self._drivers)
+
+    @property
     def worlds_are_ours(self) -> bool:
         """Whether the cars drive in worlds that a table of ours draws, as in a training without a wire."""
         return all(driver.worlds_are_ours for driver in self._drivers)

@@ -140,7 +140,7 @@ class Session:
             return  # DonkeySim does not say that its menu is ready again, so neither do we
         self._take(ServedCar(scene_place(scene)))
         self._stage.log(f"{self._name} drives on {scene}")
-        self._send({"msg_type": "car_loaded", "scene_name": scene})
+        self._send({"msg_type": "car_loaded", "scene_name": scene, "lockstep": self._lockstep})
         self._due = time.monotonic()
         if self._lockstep:
             self._tell()

@@ -93,7 +93,10 @@ def _three(message: Message, name: str) -> tuple[float, float, float]:
 def _bytes(picture: object) -> bytes:
     if not isinstance(picture, str) or not picture:
         raise ValueError("it has no picture")
-    return base64.b64decode(picture)
+    found = base64.b64decode(picture)
+    if not found:
+        raise ValueError("its picture is empty")
+    return found
 
 
 def _rays(lidar: object) -> list[tuple[float, float, float]]:

@@ -14,13 +14,13 @@ class RawClient:
     """A socket, and the lines that come over it."""
 
     def __init__(self, at: tuple[str, int]) -> None:
-        self.socket = socket.create_connection(at, 5)
+        self.socket = socket.create_connection(at, 60)
         self._file = self.socket.makefile("rb")
 
     def send(self, *messages: dict[str, Any], between: bytes = b"") -> None:
         self.socket.sendall(between.join(json.dumps(message).encode() for message in messages))
 
-    def next(self, kind: str, within_s: float = 20.0) -> dict[str, Any]:
+    def next(self, kind: str, within_s: float = 60.0) -> dict[str, Any]:
         """The next message of that type."""
         end = time.monotonic() + within_s
         while time.monotonic() < end:
