@@ -40,7 +40,8 @@ def step(
     env: DonkeyVectorEnv | DonkeySimVectorEnv, action: np.ndarray, learn: Callable[[], None], most: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]] | None:
     """A step of all cars, as Gymnasium's. Where frames take their time: `learn` meanwhile, `most` times; in real time
-    until they are there, so once at least where `most` is not 0. None, and a line on stderr, where the simulator has gone for good."""
+    until they are there, so once at least where `most` is not 0. None, and a line on stderr, where the simulator has
+    gone for good."""
     try:
         env.send(action)
         for update in range(most if env.waits else 0):
