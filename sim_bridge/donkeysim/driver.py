@@ -170,7 +170,7 @@ class Driver:
             "accel_m_s2": frame.accel_m_s2,
             "gyro_rad_s": frame.gyro_rad_s,
             "angles_deg": frame.angles_deg,
-            "time_s": frame.time_s - self._began_s,  # since the episode began
+            "time_s": round(frame.time_s - self._began_s, 3),  # since the episode began
             **({"lidar": frame.lidar} if frame.lidar is not None else {}),
             **({"image_b": frame.rgb_b()} if frame.picture_b is not None else {}),
         }
