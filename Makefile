@@ -8,7 +8,7 @@ S3_PORT ?= 8333
 export PYTHON
 PIP_INSTALL = .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r
 
-.PHONY: help drive train evaluate test test-slow check check-trixie check-arm64 s3 service install install-trainer install-dev locks peers clean
+.PHONY: help drive train evaluate test test-slow check check-trixie check-arm64 s3 service install install-trainer install-dev locks peers peers-gym clean
 
 help: ## this page
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | column -t -s "$$(printf '\t')"
@@ -65,8 +65,13 @@ peers: ## what `manage.py bench` compares with, in a venv of its own
 	@.peers/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/peers.lock
 	@.peers/bin/pip install --quiet --disable-pip-version-check torch==2.13.0
 
+peers-gym: ## gym-donkeycar 1.0, which the tests let drive `sim serve`, in a venv of its own (needs python3.11)
+	@[ -e .peers-gym/bin/pip ] || python3.11 -m venv .peers-gym
+	@echo "installing requirements/peers-gym.lock ..."
+	@.peers-gym/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/peers-gym.lock
+
 locks: ## write the lock files anew from pyproject.toml (needs uv)
 	@scripts/make-locks
 
-clean: ## remove .venv, .peers and caches
-	@rm -rf .venv .peers .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache .coverage
+clean: ## remove .venv, .peers, .peers-gym and caches
+	@rm -rf .venv .peers .peers-gym .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache .coverage

@@ -18,7 +18,7 @@ from car.people import People, PeopleOptions, people
 from car.pi_camera import PiCamera
 from car.policy import Policy
 from car.preprocessing import Preprocessing
-from car.simulated import SimulatedCamera, SimulatedCar, SimulatedDrivetrain
+from car.simulated import SimulatedCamera, SimulatedCar, SimulatedDrivetrain, WireCamera, WireCar
 from car.snapshots import Snapshots
 from car.tub_camera import NoDrivetrain, TubCamera
 from car.usb_camera import UsbCamera
@@ -31,11 +31,12 @@ from storage.tub import Tub
 
 PRETRAINED = PROJECT / "models" / "pretrained"  # for the simulated car: the worlds of the default evaluation
 PRETRAINED_REAL = PROJECT / "models" / "pretrained_real"  # for rooms it has never seen
-Camera = SimulatedCamera | TubCamera | PiCamera | UsbCamera
-Place = SimulatedCar | TubCamera | RealPlace
+Camera = SimulatedCamera | WireCamera | TubCamera | PiCamera | UsbCamera
+Place = SimulatedCar | WireCar | TubCamera | RealPlace
 # What page and status line call the car: what it sees, and what moves. REAL SERVOS first, where nobody expects them.
 LABELS = {
     SimulatedCar: {None: "SIMULATED", "simchip": "SIMULATED", "pca9685": "REAL SERVOS, VIRTUAL CAMERA"},
+    WireCar: {None: "SIMULATED", "simchip": "SIMULATED", "pca9685": "REAL SERVOS, VIRTUAL CAMERA"},
     TubCamera: {None: "FOOTAGE", "simchip": "FOOTAGE, SERVOS SIMULATED", "pca9685": "REAL SERVOS, FOOTAGE"},
     RealPlace: {None: "CAMERA, NOTHING MOVES", "simchip": "CAMERA, SERVOS SIMULATED", "pca9685": "CAR"},
 }
@@ -91,23 +92,68 @@ def drive_simulated(
     """
     car = SimulatedCar(model.contract.observation, seed, track, crossings=crossings)
     camera = SimulatedCamera(car, realtime=realtime)
-    simulated = SimulatedDrivetrain(car, camera.clock_ns)
-    vehicle = _vehicle(model, settings, folder, options, camera, simulated, car, wires=wires, realtime=realtime)
-    if wires:
-        vehicle.add(_Obeys(simulated), ["steering", "throttle", "guardian/state", "guardian/reason"])
-    vehicle.add(_EndsWhen(vehicle, lambda: laps is not None and (car.laps >= laps or car.off_roads >= MOST_OFF_ROADS)))
+    vehicle = _simulation(model, settings, folder, options, camera, car, laps, wires=wires, realtime=realtime)
     snapshots = Snapshots(car, picture) if picture else None
     if snapshots:
         vehicle.add(snapshots, ["cam/image_array", "steering"])
     left = _drive(vehicle, Logbook(car, _label(car, wires)), model, folder)
     if snapshots:
         snapshots.save()
+    _laps_done(car, laps, left, "try another --seed, or a policy trained for longer")
+    _tell(left)
+
+
+def drive_by_wire(
+    model: Model,
+    settings: Settings,
+    folder: Path,
+    options: PeopleOptions,
+    address: str,
+    *,
+    laps: int | None,
+    wires: Wires | None = None,
+) -> None:
+    """As drive_simulated, in the simulator at an address, which sets the pace. Raises UserError, also where it went."""
+    spec = model.contract.observation
+    car = WireCar(address)
+    try:
+        camera = WireCamera(car, spec.period_s)
+        vehicle = _simulation(model, settings, folder, options, camera, car, laps, wires=wires, realtime=True)
+        left = _drive(vehicle, Logbook(car, _label(car, wires)), model, folder)
+    finally:
+        with contextlib.suppress(UserError):  # what failed first is what the driver must know
+            car.close()
+    _laps_done(car, laps, left, "try a policy trained for that road")
+    _tell(left)
+
+
+def _simulation(
+    model: Model,
+    settings: Settings,
+    folder: Path,
+    options: PeopleOptions,
+    camera: SimulatedCamera | WireCamera,
+    car: SimulatedCar | WireCar,
+    laps: int | None,
+    *,
+    wires: Wires | None,
+    realtime: bool,
+) -> Vehicle:
+    """A vehicle whose car is simulated; it stops when the laps are done, or cannot be. Raises UserError."""
+    simulated = SimulatedDrivetrain(car, camera.clock_ns)
+    vehicle = _vehicle(model, settings, folder, options, camera, simulated, car, wires=wires, realtime=realtime)
+    if wires:
+        vehicle.add(_Obeys(simulated), ["steering", "throttle", "guardian/state", "guardian/reason"])
+    vehicle.add(_EndsWhen(vehicle, lambda: laps is not None and (car.laps >= laps or car.off_roads >= MOST_OFF_ROADS)))
+    return vehicle
+
+
+def _laps_done(car: SimulatedCar | WireCar, laps: int | None, left: Path | None, advice: str) -> None:
+    """Raises UserError where the car left the road too often."""
     if laps is not None and car.off_roads >= MOST_OFF_ROADS:
         raise UserError(
-            f"the car left the road {car.off_roads} times before {laps} laps were done; see {left}, "
-            "try another --seed, or a policy trained for longer"
+            f"the car left the road {car.off_roads} times before {laps} laps were done; see {left}, {advice}"
         )
-    _tell(left)
 
 
 def drive_footage(

@@ -1,5 +1,7 @@
-"""The simulated camera and drivetrain: the one place where the car's code touches the simulator."""
+"""The simulated camera and drivetrain: the one place where the car's code touches the simulator, ours or, by wire,
+DonkeySim."""
 
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,7 +12,11 @@ from car.pace import Pace
 from models.contract import ObservationSpec
 from models.experience import Outcome
 from models.observation import grey_view
+from sim_bridge.address import address_of
 from sim_bridge.distributions import EVALUATION
+from sim_bridge.donkeysim.client import Car
+from sim_bridge.donkeysim.scenes import SCENES, Road
+from sim_bridge.donkeysim.telemetry import Telemetry
 from sim_bridge.from_above import track_from_above
 from sim_bridge.motion import State
 from sim_bridge.reward import laplace
@@ -115,6 +121,124 @@ class SimulatedCar:
         }
 
 
+class WireCar:
+    """One car of a DonkeySim, by wire. A car off the road, or one that hit something, is put back."""
+
+    def __init__(self, address: str) -> None:
+        """Connects. Raises UserError: it is no address, or nobody is there."""
+        self._typed, self._address = address, address_of(address)
+        self._car = Car(self._address.wheres(1)[0], self._address.scene)
+        self._car.connect()
+        self.command = (0.0, 0.0)  # steering, throttle
+        self.off_roads = 0
+        self.lap_s: list[float] = []
+        self.missed = 0  # frames that the simulator made and nobody saw
+        self._laps_before = 0
+        self._frame = self._car.reset()
+        self.driven_s = self._offset_sum_m = self._worst_m = self.offset_m = self._driven_m = 0.0
+        self._frames = 0
+
+    @property
+    def laps(self) -> int:
+        """Whole laps driven, over all starts."""
+        return self._laps_before + self._car.laps
+
+    def advance(self, period_s: float) -> tuple[np.ndarray, float]:
+        """Under the last command to the next frame: RGB uint8 (height, width, 3), and the simulated seconds that went
+        by since the last one. period_s: which are these where the simulator does not say.
+
+        Raises SimulatorLost, BadTelemetry.
+        """
+        before = self._frame
+        self._car.drive(*self.command)
+        frame = self._frame = self._car.frame()
+        went_by_s = frame.time_s - before.time_s
+        if not 0 < went_by_s < 1:
+            went_by_s = period_s
+        self.missed += max(0, round(went_by_s / period_s) - 1)
+        self._count(frame, went_by_s)
+        if abs(self.offset_m) > self._road(frame).half_width_m or frame.hit != "none":
+            self.off_roads += 1
+            self._laps_before = self.laps
+            self._frame = self._car.reset()
+        return self._frame.rgb(), went_by_s
+
+    def close(self) -> None:
+        """The car stands, and its place in the simulator is free."""
+        if self._car.connected:
+            self._car.drive(0.0, 0.0, 1.0)
+        self._car.close()
+
+    def words(self) -> str:
+        """How far and how well it has driven."""
+        return (
+            f"laps {self.laps}  {100 * abs(self.offset_m):.0f} cm from the centre  left the road {self.off_roads} times"
+        )
+
+    def second_picture(self, _size: int) -> None:
+        """Nobody here has a map of another simulator's track."""
+
+    def moment(self) -> None:
+        """Nor can it be drawn later."""
+
+    def figures(self) -> dict[str, object]:
+        """How far and how well it has driven since the beginning, all starts together; times are simulated ones."""
+        return {
+            "simulator": self._typed,
+            "laps": self.laps,
+            "lap_s": [round(one, 2) for one in self.lap_s],
+            "driven_s": round(self.driven_s, 2),
+            "driven_m": round(self._driven_m, 2),
+            "off_roads": self.off_roads,
+            "mean_offset_m": round(self._offset_sum_m / max(1, self._frames), 4),
+            "worst_offset_m": round(self._worst_m, 4),
+        }
+
+    def _count(self, frame: Telemetry, went_by_s: float) -> None:
+        self._frames += 1
+        self.driven_s += went_by_s
+        self._driven_m += frame.velocity_m_s[2] * went_by_s
+        self.offset_m = self._road(frame).offset_m(frame.cte)
+        self._offset_sum_m += abs(self.offset_m)
+        self._worst_m = max(self._worst_m, abs(self.offset_m))
+        if self.laps > len(self.lap_s):
+            self.lap_s.append(self._car.lap_s)
+
+    def _road(self, frame: Telemetry) -> Road:
+        """What was typed, what the simulator says, or what is known of the scene."""
+        return self._address.road or frame.road or SCENES[self._address.scene]
+
+
+class WireCamera:
+    """A DonkeySim's camera: the simulator sets the pace. Where its time goes by faster than ours, so does the clock."""
+
+    def __init__(self, car: WireCar, period_s: float) -> None:
+        self._car, self._period_s = car, period_s
+        self._sequence = -1
+        self._skipped_ns = 0
+        self._taken_ns = self.clock_ns()
+
+    def clock_ns(self) -> int:
+        """The monotonic clock, plus what the simulator was ahead of it: what the car's parts go by."""
+        return time.monotonic_ns() + self._skipped_ns
+
+    @property
+    def overruns(self) -> int:
+        """Frames that the loop was too late for."""
+        return self._car.missed
+
+    def run(self) -> tuple[np.ndarray, int, int]:
+        """Frame RGB uint8 (height, width, 3), time of capture in ns of the clock, sequence number."""
+        frame, went_by_s = self._car.advance(self._period_s)
+        self._skipped_ns += max(0, self._taken_ns + int(1e9 * went_by_s) - self.clock_ns())
+        self._taken_ns = self.clock_ns()
+        self._sequence += 1
+        return frame, self._taken_ns, self._sequence
+
+    def shutdown(self) -> None:
+        self._car.close()
+
+
 class SimulatedCamera:
     """Blocks until the next frame is due, as a camera does; without realtime, its clock skips the wait instead."""
 
@@ -140,7 +264,7 @@ class SimulatedCamera:
 class SimulatedDrivetrain:
     """Takes the command that the next period is driven under."""
 
-    def __init__(self, car: SimulatedCar, clock_ns: Callable[[], int]) -> None:
+    def __init__(self, car: SimulatedCar | WireCar, clock_ns: Callable[[], int]) -> None:
         self._car, self._clock_ns = car, clock_ns
 
     def run(

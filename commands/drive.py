@@ -13,9 +13,14 @@ app = typer.Typer()
 
 @app.command()
 def drive(
-    form: Annotated[
-        str | None,
-        typer.Argument(metavar="[tub|simcache]", help="What --record writes. Default: tub.", show_default=False),
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ADDRESS] [tub|simcache]",
+            help="After --sim: the address of a simulator elsewhere, such as donkeysim://HOST:9091/generated_track. "
+            "After --record: what it writes.",
+            show_default=False,
+        ),
     ] = None,
     model: ModelOption = None,
     laps: Annotated[int | None, typer.Option(min=1, help="Stop after so many laps. Default: Ctrl-C.")] = None,
@@ -41,7 +46,9 @@ def drive(
             "Default: pca9685 with a real camera on a Raspberry Pi, else sim."
         ),
     ] = None,
-    simulated: Annotated[bool, typer.Option("--sim", help="Simulate camera and servos, on a Pi too.")] = False,
+    simulated: Annotated[
+        bool, typer.Option("--sim", help="Simulate camera and servos, on a Pi too; here, or at ADDRESS.")
+    ] = False,
     armed: Annotated[
         bool, typer.Option("--armed", help="Arm at the start, with nobody asked: the motor may turn. Wheels up!")
     ] = False,
@@ -65,14 +72,15 @@ def drive(
     car: CarOption = DEFAULT_CAR,
 ) -> None:
     """Drive: the policy at the wheel of the real car on a Raspberry Pi, of the simulated one elsewhere; live."""
-    from car.drive import Wires, choose_model, drive_footage, drive_real, drive_simulated
+    from car.drive import Wires, choose_model, drive_by_wire, drive_footage, drive_real, drive_simulated
     from car.hardware import choose_camera, choose_drivetrain, hardware
     from car.people import PeopleOptions
     from settings import load_settings
 
     crossings_need_a_track(crossings, track)
-    if form not in (None, "tub", "simcache") or (form and not record):
-        raise UserError(f"drive takes no {form!r}; what is recorded is said as --record tub or --record simcache")
+    address, form = _values_of_flags(words or [], simulated=simulated, record=record)
+    if address is not None and (track is not None or picture is not None or not realtime):
+        raise UserError("--track, --picture and --no-realtime are for the simulator in here; leave them out")
     settings = load_settings(car)
     if mode is not None:
         settings = settings.model_copy(update={"drive": settings.drive.model_copy(update={"mode": mode})})
@@ -92,6 +100,8 @@ def drive(
         drive_footage(
             choose_model(car, model, real=True), settings, car, options, chosen.tub, realtime=realtime, wires=wires
         )
+    elif address is not None:
+        drive_by_wire(choose_model(car, model), settings, car, options, address, laps=laps, wires=wires)
     elif chosen.kind == "sim":
         drive_simulated(
             choose_model(car, model),
@@ -108,3 +118,22 @@ def drive(
         )
     else:
         drive_real(choose_model(car, model, real=True), settings, car, options, chosen, wires=wires)
+
+
+def _values_of_flags(words: list[str], *, simulated: bool, record: bool) -> tuple[str | None, str | None]:
+    """What was typed after --sim and after --record: the address of a simulator and what is written, None where nothing
+    was. A flag that may have a value is none for typer, so the values are words by themselves. Raises UserError."""
+    address = form = None
+    for word in words:
+        if word in ("tub", "simcache") and record and form is None:
+            form = word
+        elif simulated and address is None:
+            from sim_bridge.address import address_of
+
+            address_of(word)
+            address = word
+        elif "://" in word:
+            raise UserError(f"{word} is a simulator's address; type --sim before it, or leave it out")
+        else:
+            raise UserError(f"drive takes no {word!r}; what is recorded is said as --record tub or --record simcache")
+    return address, form

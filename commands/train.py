@@ -75,7 +75,7 @@ def train(
     car: CarOption = DEFAULT_CAR,
     **hyperparameters: Any,
 ) -> None:
-    """Train: DDQN from nothing in the embedded simulator, or from recordings; ends with an int8 model in runs/NAME."""
+    """Train: DDQN from nothing, in the embedded simulator, by wire or from recordings; leaves a model in runs/NAME."""
     sources = {option: context.get_parameter_source(option) for option in context.params}
     typed = {option for option, source in sources.items() if source and source.name == "COMMANDLINE"}
     if compare:
@@ -114,11 +114,17 @@ def _hyperparameters(preset: str | None, typed: dict[str, Any]) -> Hyperparamete
     """The defaults, but for what the preset says, but for what was typed."""
     from pydantic import ValidationError
 
+    from sim_bridge.address import EMBEDDED, parse_address
     from trainer.presets import load_preset
 
-    differences = load_preset(preset) if preset is not None else {}
+    differences = (load_preset(preset) if preset is not None else {}) | typed
+    if differences.get("sim", EMBEDDED) != EMBEDDED:
+        parse_address(differences["sim"])
+        differences = {"envs": 1} | differences  # a car each for whom nobody asked is not what a simulator expects
+        if differences.get("values") == "rolled_out":
+            raise UserError("rolled_out values need the embedded simulator; leave out --sim, or take other --values")
     try:
-        return Hyperparameters(**(differences | typed))
+        return Hyperparameters(**differences)
     except ValidationError as error:
         raise UserError(f"--{explain(error, Hyperparameters).replace('_', '-')}") from error
 

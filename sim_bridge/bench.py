@@ -1,4 +1,5 @@
-"""`bench sim`: frames a second of the embedded simulator on one core, beside Gymnasium's CarRacing-v3.
+"""`bench sim`: frames a second of the embedded simulator on one core, beside Gymnasium's CarRacing-v3; and by wire,
+with client and server on a core each.
 
 Counted is all that a training waits for: the cars' movement, the camera's picture, its preprocessing and the stacking,
 and the new worlds at the end of the episodes. What chooses the actions is not counted.
@@ -16,7 +17,7 @@ from sim_bridge.distributions import table_named
 from sim_bridge.rounds import INSTALL_PEERS, PEERS_PYTHON, Contestant, Machine, figures, machine
 
 CARS = (1, 16, 64)
-OURS, PEER = "sim_bridge.bench_ours", "sim_bridge.bench_car_racing"
+OURS, WIRE, PEER = "sim_bridge.bench_ours", "sim_bridge.bench_wire", "sim_bridge.bench_car_racing"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ def bench_sim(rounds: int, steps: int, table: str, tick: Callable[[int, int], No
         for cars in CARS
         for name in [f"{cars} car{'s' * (cars > 1)}, {'160x120 RGB picture' if rgb else 'luma of the road alone'}"]
     ]
+    others = sorted(os.sched_getaffinity(0) - core) or sorted(core)
+    contestants.append(
+        Contestant("1 car by DonkeySim's wire, lock-step", WIRE, {"steps": steps, "server_cores": others}, core)
+    )
     if PEERS_PYTHON.exists():
         contestants.append(Contestant("CarRacing-v3", PEER, {"steps": steps}, core, PEERS_PYTHON))
     done = iter(range(1, rounds * len(contestants) + 1))

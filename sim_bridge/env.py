@@ -27,6 +27,7 @@ class DonkeyVectorEnv(VectorEnv):
     """`num_envs` cars in lock-step. Observations uint8 (n, size, size, stack), actions rows of the contract's table."""
 
     metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": []}  # noqa: RUF012, Gymnasium's own form
+    waits = False  # a step is done when it is asked for: there is no meanwhile
 
     def __init__(
         self,
@@ -82,6 +83,18 @@ class DonkeyVectorEnv(VectorEnv):
         self._done = terminated | truncated
         return self._see(fresh), rewards, terminated, truncated, self._infos(state)
 
+    def send(self, actions: np.ndarray) -> None:
+        """`step` in two parts, as environments have it whose frames take their time: this one's is done at once."""
+        self._sent = actions
+
+    def arrived(self) -> bool:
+        """`receive` need not wait."""
+        return True
+
+    def receive(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """The step with the actions that were sent."""
+        return self.step(self._sent)
+
     def _see(self, fresh: np.ndarray) -> np.ndarray:
         """A picture for each car, which fills the whole stack where the car is fresh, bool (n,); the observations."""
         simulator, spec = self.simulator, self.contract.observation
@@ -129,13 +142,3 @@ class DonkeyEnv(gymnasium.Env):
 
 def _first(infos: dict[str, np.ndarray]) -> dict[str, float]:
     return {name: values[0].item() for name, values in infos.items()}
-
-
-def make_vector_env(num_envs: int, **options: Any) -> DonkeyVectorEnv:
-    """`num_envs` cars of the embedded simulator; options are DonkeyVectorEnv's."""
-    return DonkeyVectorEnv(num_envs, **options)
-
-
-def make_env(**options: Any) -> DonkeyEnv:
-    """One car of the embedded simulator; options are DonkeyVectorEnv's."""
-    return DonkeyEnv(**options)

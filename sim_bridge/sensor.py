@@ -27,6 +27,9 @@ class Sensor:
         noise = scene.camera_noise * _NOISE
         if scene.noise_rows:
             noise = noise + scene.noise_rows * rng.standard_normal((len(noise), 1)).astype(np.float32)
+        times = -(-spec.frame_height // len(noise)), -(-spec.frame_width // noise.shape[1])
+        if times != (1, 1):  # a frame that is larger than it sees it repeated
+            noise = np.tile(noise, times)
         self._noise = np.clip(128.5 + noise, 0, 255).astype(np.uint8)  # 128 is none; a frame gets a window of it
         self._curve = _curve(scene)
         self._vignette = _vignette(scene, spec) if scene.vignette or scene.own_shadow else None

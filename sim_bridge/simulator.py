@@ -83,6 +83,15 @@ class Simulator(Motion):
         self._locate()
         self.state = self._where(self.state.progress_m)
 
+    def put(self, car: int, x_m: float, y_m: float, heading_rad: float) -> None:
+        """Its rear axle anywhere in its world, as fast as it was; it then is on the stretch of road that is nearest."""
+        cars = self.bicycles
+        cars.x_m[car], cars.y_m[car], cars.heading_rad[car] = x_m, y_m, heading_rad
+        away_m = np.linalg.norm(self.worlds[car].track.points - self.centre_m()[car], axis=1)
+        self._nearest[car] = away_m.argmin()
+        self._locate()
+        self.state = self._where(self.state.progress_m)
+
     def step(self, steering: np.ndarray, throttle: np.ndarray) -> State:
         lossy = [car for car, world in enumerate(self.worlds) if world.scene.dropped]
         for car in lossy:

@@ -12,13 +12,14 @@ import numpy as np
 import tensorflow as tf
 
 from models.contract import Contract
-from sim_bridge import make_vector_env
-from sim_bridge.distributions import TABLES
+from trainer.evaluation import Summary
 from trainer.hyperparameters import Hyperparameters
 from trainer.learner import Learner, as_input
 from trainer.network import PatchConv2D, q_network
+from trainer.progress import Episodes
 from trainer.replay import Batch, Replay
 from trainer.sitting import Sitting
+from trainer.worlds import evaluate, open_worlds, rest, step
 
 
 class DoubleDQN(Learner):
@@ -91,56 +92,57 @@ def _q(outputs: list[tf.Tensor]) -> tf.Tensor:
 
 
 def train(sitting: Sitting) -> tuple[DoubleDQN, Replay]:
-    """Train in the embedded simulator until the sitting ends. A resumed training's memory fills anew, in worlds not
-    seen before; one that begins with a network that drives explores no more than at the end."""
+    """Train in a simulator until the sitting ends. A resumed training's memory fills anew, in worlds not seen before;
+    one that begins with a network that drives explores no more than at the end.
+
+    A simulator elsewhere makes its frames in its own time: it learns meanwhile. Where that simulator has gone and does
+    not come back, the training ends there, and keeps what it has learnt. Raises SimulatorError where it never was.
+    """
     contract, settings = sitting.contract, sitting.settings
     learner = DoubleDQN(contract, settings)
     progress = sitting.begin(learner)
-    env = make_vector_env(
-        settings.envs,
-        contract=contract,
-        table=TABLES[settings.table],
-        reward=settings.reward,
-        max_steps=settings.episode_steps,
-    )
+    env = open_worlds(contract, settings, sitting.stop)
     replay = Replay(settings.replay, settings.envs, contract.observation.shape, settings.seed)
     rng = np.random.default_rng(settings.seed + progress.frames)
     observation, _ = env.reset(seed=settings.seed + progress.frames)
-    returns, steps = np.zeros((2, settings.envs))
+    episodes = Episodes(settings.envs)
     epsilon_start = settings.epsilon_end if progress.drives else settings.epsilon_start
     frames, learnt, goes_on = 0, False, True
     sitting.recorder.begin(observation)
+
+    def learn() -> None:
+        learning_rate = settings.learning_rate * (0.55 + 0.45 * np.cos(np.pi * min(1.0, progress.share)))
+        batch = replay.sample(settings.batch, settings.n_step, settings.gamma)
+        progress.learnt(*learner.learn(batch, learning_rate))
+
+    def measure(ended: bool) -> Summary:
+        rest(env, replay, episodes, sitting.recorder)
+        return evaluate(learner, env, ended=ended)
+
     while goes_on:
-        # Act: greedy but for a share epsilon of random actions.
+        # Act: greedy but for a share epsilon of random actions. Frames that take their time are learnt in meanwhile.
         progress.epsilon = settings.epsilon_end + (epsilon_start - settings.epsilon_end) * max(
             0.0, 1 - progress.share / settings.epsilon_share
         )
         action = learner.advantages(observation).argmax(axis=1)
         random = rng.uniform(size=settings.envs) < progress.epsilon
         action[random] = rng.integers(0, len(contract.actions), int(random.sum()))
-        next_observation, reward, terminated, truncated, infos = env.step(action)
-        replay.add(observation[..., -1], action, reward, terminated, truncated)
-        sitting.recorder.add(action, reward, terminated, truncated, next_observation, infos)
-        observation = next_observation
-        frames += settings.envs
-        progress.actions += np.bincount(action, minlength=len(progress.actions))
-        returns += reward
-        steps += 1
-        for car in np.flatnonzero(terminated | truncated):
-            progress.episodes += 1
-            progress.recent = [*progress.recent[-99:], (float(returns[car]), int(steps[car]))]
-            returns[car], steps[car] = 0, -1  # the step that resets the car counts for nothing
-        if progress.recent:
-            progress.episode_return, progress.episode_steps = np.mean(progress.recent, axis=0).tolist()
+        outcome = step(env, action, learn, settings.updates_per_round if learnt else 0)
+        if outcome is not None:
+            next_observation, reward, terminated, truncated, infos = outcome
+            replay.add(observation[..., -1], action, reward, terminated, truncated)
+            sitting.recorder.add(action, reward, terminated, truncated, next_observation, infos)
+            observation = next_observation
+            frames += settings.envs
+            episodes.count(progress, action, reward, terminated | truncated)
 
         # Learn.
         if frames >= settings.learning_starts:
-            learning_rate = settings.learning_rate * (0.55 + 0.45 * np.cos(np.pi * min(1.0, progress.share)))
-            for _ in range(settings.updates_per_round):
-                batch = replay.sample(settings.batch, settings.n_step, settings.gamma)
-                progress.learnt(*learner.learn(batch, learning_rate))
+            for _ in range(0 if env.waits else settings.updates_per_round):
+                learn()
             learnt = True
 
         # Tell, and once in a while measure.
-        goes_on = sitting.tell(frames, measure=learnt)
+        goes_on = sitting.tell(frames, measure if learnt else None, over=outcome is None)
+    env.close()
     return learner, replay

@@ -58,6 +58,10 @@ class EnvRecorder:
                 writer.add(*outcome, view, {name: float(values[car]) for name, values in infos.items()})
         self._over = terminated | truncated
 
+    def cut(self) -> None:
+        """All cars begin anew with the next step, though nothing ended their episodes."""
+        self._over[:] = True
+
     @property
     def added(self) -> int:
         """Transitions so far."""
@@ -76,6 +80,9 @@ class NoRecorder:
         pass
 
     def add(self, *step: object) -> None:
+        pass
+
+    def cut(self) -> None:
         pass
 
     def close(self) -> None:

@@ -91,7 +91,10 @@ def _axes(axis: Axes, title: str) -> None:
 
 
 def _drive(axis: Axes, result: TrackResult, colours: ScalarMappable) -> None:
-    """The road in grey, its start, the car's way coloured by the distance to the centre, a cross where it ended."""
+    """The road in grey, its start, the car's way coloured by the distance to the centre, a cross where it ended.
+    Nothing where nobody knows the way: in another simulator's worlds."""
+    if result.path is None:
+        return
     track, way = result.path.track, result.path.centre_m
     sides = [
         np.vstack([side, side[:1]]) for side in (track.offset(track.width_m / 2), track.offset(-track.width_m / 2))

@@ -14,6 +14,10 @@ class Hyperparameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: Annotated[int, Field(ge=0, description="of worlds, weights and exploration")] = 0
+    sim: Annotated[
+        str,
+        Field(description="what the cars drive in: embedded, or the address of one, donkeysim://HOST:PORT/SCENE"),
+    ] = "embedded"
     values: Annotated[
         Literal["bootstrapped", "rolled_out"],
         Field(description="what Q learns from: bootstrapped (double DQN), or rolled_out by the simulator"),

@@ -34,5 +34,5 @@ def train(sitting: Sitting) -> tuple[DoubleDQN | Cloning, Recordings]:
         progress.actions += np.bincount(batch.action, minlength=len(progress.actions))
         progress.learnt(*learner.learn(batch, learning_rate))
         frames += settings.batch
-        goes_on = sitting.tell(frames)
+        goes_on = sitting.tell(frames, sitting.validate)
     return learner, recordings

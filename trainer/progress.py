@@ -40,6 +40,29 @@ class Progress:
         self.updates += 1
 
 
+class Episodes:
+    """The episodes of the cars that gather experience: each one's return and length so far."""
+
+    def __init__(self, cars: int) -> None:
+        self._returns, self._steps = np.zeros((2, cars))
+
+    def count(self, progress: Progress, action: np.ndarray, reward: np.ndarray, over: np.ndarray) -> None:
+        """A step of all cars, (cars,): progress counts its actions, and the episodes that are over."""
+        progress.actions += np.bincount(action, minlength=len(progress.actions))
+        self._returns += reward
+        self._steps += 1
+        for car in np.flatnonzero(over):
+            progress.episodes += 1
+            progress.recent = [*progress.recent[-99:], (float(self._returns[car]), int(self._steps[car]))]
+            self._returns[car], self._steps[car] = 0, -1  # the step that resets the car counts for nothing
+        if progress.recent:
+            progress.episode_return, progress.episode_steps = np.mean(progress.recent, axis=0).tolist()
+
+    def cut(self) -> None:
+        """All cars begin anew with the next step; what they were at was no whole episode, and is not told."""
+        self._returns[:], self._steps[:] = 0, -1
+
+
 def validate(learner: Learner, tracks: int, *, paths: bool = False) -> Summary:
     """Greedy, one lap each, on tracks that are neither trained on nor used by `evaluate`: those of the default
     evaluation, or of the tables `real` and `racing` where those are trained on."""

@@ -83,6 +83,11 @@ class Replay:
         self._ended[acted, 0] = np.append(np.diff(transitions.at) > 1, True) | transitions.terminated
         self._added += len(slots)
 
+    def cut(self) -> None:
+        """All episodes end here, though nothing ended them: the next views are their last ones."""
+        if self._added:
+            self._ended[(self._added - 1) % self._length] = True
+
     def sample(self, batch: int, n_step: int, gamma: float) -> Batch:
         """`batch` transitions, drawn with replacement. Needs more than n_step + stack steps in memory."""
         slot, car = self._starts(batch, n_step)

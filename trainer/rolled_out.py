@@ -93,7 +93,7 @@ def train(sitting: Sitting) -> tuple[Learner, Practice]:
             progress.actions += np.bincount(lesson.values.argmax(axis=1), minlength=len(progress.actions))  # the best
             updates_here += 1
             # The last network is the best: nothing is bootstrapped, and the learning rate falls to nothing.
-            goes_on = sitting.tell(practice.frames, last_is_best=True)
+            goes_on = sitting.tell(practice.frames, sitting.validate, last_is_best=True)
     return learner, practice
 
 

@@ -20,7 +20,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,9 +37,10 @@ from errors import UserError
 from models.contract import ActionTable, Contract
 from settings import PROJECT, explain
 from settings import load_settings as load_car_settings
+from sim_bridge.address import EMBEDDED
 from storage.files import write_file
 from trainer import ddqn, offline, rolled_out
-from trainer.checkpoint import load_best, load_checkpoint, save_best, save_checkpoint
+from trainer.checkpoint import CHECKPOINT, load_best, load_checkpoint, save_best, save_checkpoint
 from trainer.evaluation import Summary
 from trainer.export import advantage_network, convert
 from trainer.figures import report as draw_report
@@ -48,7 +49,7 @@ from trainer.int8 import int8_network, shift_bias
 from trainer.learner import Learner
 from trainer.metrics import Metrics, forget_after, read_metrics
 from trainer.package import mean_error, package, without_tensorflow
-from trainer.places import OpenPlaces, Places
+from trainer.places import SAVED, OpenPlaces, Places
 from trainer.practice import Practice
 from trainer.presets import load_preset
 from trainer.progress import Progress
@@ -175,14 +176,9 @@ def _train_and_export(
     trains = offline.train if places.library else in_simulator
     evaluations: list[Summary] = []  # of this sitting
 
-    begun = checkpoint is not None
-
     def go_on(learner: Learner) -> Progress:
-        nonlocal begun
         if checkpoint is None:
-            drives = places.start(learner)
-            begun = True
-            return Progress(drives=drives)
+            return Progress(drives=places.start(learner))
         state, progress = checkpoint
         progress.best = load_best(folder, learner.online)
         try:
@@ -193,7 +189,7 @@ def _train_and_export(
 
     recorder = places.recorder(settings.contract, settings.hyperparameters)
     with (
-        _nothing_left(folder, unless=lambda: begun),
+        _nothing_left(folder),
         places.sending(console),
         Metrics(folder, console) as metrics,
         TensorBoard(folder) as tensorboard,
@@ -235,8 +231,10 @@ def _trained_on(settings: RunSettings, places: OpenPlaces) -> str:
     """In words."""
     if places.library:
         worlds = f"{len(places.library.entries)} SimCache files in {places.library.where}"
-    else:
+    elif settings.hyperparameters.sim == EMBEDDED:
         worlds = f"the embedded simulator, table `{settings.hyperparameters.table}` of sim_bridge/distributions.py"
+    else:
+        worlds = f"the simulator at {settings.hyperparameters.sim}"
     start = f"; from the weights of {settings.places.load}" if settings.places.load else ""
     return worlds + start + (f"; preset {settings.preset}" if settings.preset else "")
 
@@ -289,12 +287,13 @@ def _export(
 
 
 @contextmanager
-def _nothing_left(folder: Path, unless: Callable[[], bool]) -> Iterator[None]:
-    """Of a run that could not begin: there was nothing to learn from, or no such weights to begin with."""
+def _nothing_left(folder: Path) -> Iterator[None]:
+    """Of a run that could not begin: there was no simulator, nothing to learn from, or no such weights to begin with.
+    A name that has learnt nothing is free again."""
     try:
         yield
     except UserError:
-        if not unless():
+        if not (folder / CHECKPOINT).exists() and not (folder / SAVED).exists():
             shutil.rmtree(folder)
         raise
 

@@ -9,6 +9,7 @@ import numpy as np
 from models.contract import Contract
 from storage.simcache_library import Library
 from trainer.env_recorder import EnvRecorder, NoRecorder
+from trainer.evaluation import Summary
 from trainer.hyperparameters import Hyperparameters
 from trainer.learner import Learner
 from trainer.progress import Progress, merit, validate
@@ -43,10 +44,22 @@ class Sitting:
         self._started = self._reported = self._measured = time.monotonic()
         return self._progress
 
-    def tell(self, frames: int, *, measure: bool = True, last_is_best: bool = False) -> bool:
+    def validate(self, ended: bool) -> Summary:
+        """How the learner drives on the validation's tracks; with paths where the sitting has ended."""
+        return validate(self._learner, self.settings.evaluate_cars, paths=ended)
+
+    def tell(
+        self,
+        frames: int,
+        measure: Callable[[bool], Summary] | None,
+        *,
+        over: bool = False,
+        last_is_best: bool = False,
+    ) -> bool:
         """A round is done, after so many frames in this sitting. Returns whether there is another.
 
-        measure: there is something to evaluate. last_is_best: by the way it learns, whatever an evaluation says.
+        measure: evaluates, and is told whether the sitting has ended; None: there is nothing to evaluate yet.
+        over: this was the last round. last_is_best: by the way it learns, whatever an evaluation says.
         """
         progress, now = self._progress, time.monotonic()
         progress.elapsed_s, progress.frames = self._before_s + now - self._started, self._before_frames + frames
@@ -55,9 +68,9 @@ class Sitting:
             frames / self.budget_frames if self.budget_frames else 0.0,
         )
         self.told(self._learner, progress)
-        ended = progress.share >= 1 or self.stop()
-        if measure and (ended or now - self._measured > self.settings.evaluate_every_s):
-            progress.evaluation = validate(self._learner, self.settings.evaluate_cars, paths=ended)
+        ended = over or progress.share >= 1 or self.stop()
+        if measure is not None and (ended or now - self._measured > self.settings.evaluate_every_s):
+            progress.evaluation = measure(ended)
             if last_is_best or progress.best is None or merit(progress.evaluation) > merit(progress.best):
                 progress.best = progress.evaluation
             self.evaluated(self._learner, progress)

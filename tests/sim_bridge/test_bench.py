@@ -15,7 +15,15 @@ OURS = "sim_bridge.bench_ours"
 def test_the_benchmark_prints_its_table(manage) -> None:
     process = manage("bench", "sim", "--rounds", "1", "--steps", "10", env={"COLUMNS": "120", "PATH": ""})
     assert process.returncode == 0, process.stderr
-    for words in ("1 car, luma", "64 cars, 160x120 RGB", "frames/s", "µs a frame", "Python 3", "CarRacing-v3"):
+    for words in (
+        "1 car, luma",
+        "64 cars, 160x120 RGB",
+        "by DonkeySim's wire",
+        "frames/s",
+        "µs a frame",
+        "Python 3",
+        "CarRacing-v3",
+    ):
         assert words in process.stdout
     assert ("make peers" in process.stdout) != PEERS_PYTHON.exists()
 
@@ -35,8 +43,9 @@ def test_without_the_peers_only_ours_is_measured(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(bench, "CARS", (2,))
     ticks = []
     result = bench.bench_sim(2, 10, "real", lambda done, of: ticks.append((done, of)))
-    assert ticks == [(done, 4) for done in range(1, 5)]
-    assert [row.times_car_racing for row in result.results] == [None, None]
+    assert ticks == [(done, 6) for done in range(1, 7)]
+    assert [row.times_car_racing for row in result.results] == [None] * 3
+    assert result.results[-1].name == "1 car by DonkeySim's wire, lock-step"
     assert result.table == "real"
 
 

@@ -104,3 +104,18 @@ def test_calibration_frames_are_balanced_over_the_actions() -> None:
     frames = replay.frames_for_calibration(140)
     assert frames.shape[1:] == (SIZE, SIZE, STACK)
     assert np.bincount(frames[:, 0, 0, -1]).tolist() == [20] * 7
+
+
+def test_a_cut_is_as_if_all_episodes_had_been_truncated_there() -> None:
+    truncated, cut = (Replay(400, 2, (SIZE, SIZE, STACK), seed=1) for _ in range(2))
+    cut.cut()  # of nothing
+    for step in range(60):
+        view = np.full((2, SIZE, SIZE), step, np.uint8)
+        for replay, ends in ((truncated, step in (20, 40)), (cut, False)):
+            replay.add(view, np.array([1, 2]), np.ones(2), np.zeros(2, bool), np.full(2, ends))
+        if step in (20, 40):
+            cut.cut()
+    one, other = truncated.sample(256, 3, 0.9), cut.sample(256, 3, 0.9)
+    for name in ("observation", "action", "reward", "discount", "next_observation"):
+        assert (getattr(one, name) == getattr(other, name)).all()
+    assert set(other.discount.round(3)) == {np.float32(0.9), np.float32(0.81), np.float32(0.729)}
