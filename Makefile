@@ -6,7 +6,7 @@ ARGS ?=
 export PYTHON
 PIP_INSTALL = .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r
 
-.PHONY: help drive train evaluate test test-slow check check-trixie check-arm64 service install install-trainer install-dev locks peers peers-gym clean
+.PHONY: help drive train evaluate test test-slow check check-trixie check-arm64 check-container service install install-trainer install-dev locks peers peers-gym clean
 
 help: ## this page
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | column -t -s "$$(printf '\t')"
@@ -35,6 +35,9 @@ check-trixie: ## the suite on Debian Trixie, Python 3.13, in a root of its own (
 
 check-arm64: install ## the car on arm64 Bookworm, under qemu, int8 outputs compared (needs root, debootstrap and qemu-user-static)
 	@scripts/check-arm64
+
+check-container: install ## the Dockerfile's lines in a bare Debian, then training in it (needs root and debootstrap)
+	@scripts/check-container
 
 service: install ## on a Raspberry Pi: the car starts with the Pi, as systemd services
 	@scripts/install-service
