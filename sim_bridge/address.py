@@ -2,6 +2,7 @@
 
 embedded                                               in this process
 donkeysim://HOST:PORT/SCENE[?road=original]            over DonkeySim's wire; the scene by name, or a gym id
+launcher://HOST:PORT/SCENE[?road=original]             the same, with a simulator of its own for each car
 """
 
 from collections.abc import Callable
