@@ -8,7 +8,8 @@ S3_PORT ?= 8333
 export PYTHON
 PIP_INSTALL = .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r
 
-.PHONY: help drive train evaluate test test-slow check check-trixie check-arm64 s3 service install install-trainer install-dev locks peers peers-gym clean
+.PHONY: help drive train evaluate test test-slow check check-trixie check-arm64 check-container s3 service install \
+	install-trainer install-dev locks peers peers-gym clean
 
 help: ## this page
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | column -t -s "$$(printf '\t')"
@@ -37,6 +38,9 @@ check-trixie: ## the suite on Debian Trixie, Python 3.13, in a root of its own (
 
 check-arm64: install ## the car on arm64 Bookworm, under qemu, int8 outputs compared (needs root, debootstrap and qemu-user-static)
 	@scripts/check-arm64
+
+check-container: install ## the Dockerfile's lines in a bare Debian, then training in it (needs root and debootstrap)
+	@scripts/check-container
 
 s3: install-dev ## an S3 server at home, for this computer; HOST=ADDRESS: for the cars in the room too
 	@.venv/bin/python -m scripts.s3_server --host $(HOST) --port $(S3_PORT)

@@ -16,7 +16,7 @@ try:
 except ModuleNotFoundError:
     sys.exit("manage.py: the environment is not installed; type `make install`")
 
-from commands import bench, calibrate, doctor, drive, evaluate, models, sim, simcache, train
+from commands import bench, calibrate, doctor, drive, evaluate, launcher, models, sim, simcache, train
 from errors import UserError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 for verb in (drive, evaluate, doctor, train):  # one command each
     app.add_typer(verb.app)
+sim.sim.add_typer(launcher.launcher, name="launcher")
 app.add_typer(sim.sim, name="sim")
 app.add_typer(simcache.simcache, name="simcache")
 app.add_typer(models.models, name="models")

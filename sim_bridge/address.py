@@ -2,6 +2,7 @@
 
 embedded                                               in this process
 donkeysim://HOST:PORT/SCENE[?road=original]            over DonkeySim's wire; the scene by name, or a gym id
+launcher://HOST:PORT/SCENE[?road=original]             the same, with a simulator of its own for each car
 """
 
 from collections.abc import Callable
@@ -10,10 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from errors import UserError
 from sim_bridge.donkeysim.scenes import ENV_IDS, Road, road_named, scene_named
+from sim_bridge.launcher.lease import Lease
+from sim_bridge.launcher.server import PORT as LAUNCHER_PORT
 
 EMBEDDED = "embedded"
 DEFAULT_PORT, DEFAULT_SCENE = 9091, "generated_track"
-FORM = "embedded, or donkeysim://HOST:PORT/SCENE"
+FORM = "embedded, donkeysim://HOST:PORT/SCENE or launcher://HOST:PORT/SCENE"
 
 Where = Callable[[], tuple[str, int]]
 
@@ -31,6 +34,8 @@ class Address:
     def wheres(self, count: int) -> list[Where]:
         """For each of `count` cars, what tells where its simulator is, asked at each connect: of a DonkeySim, in which
         they all drive, always the same place."""
+        if self.kind == "launcher":  # a new simulator for each
+            return [Lease(self.host, self.port) for _ in range(count)]
         return [lambda: (self.host, self.port)] * count
 
 
@@ -46,14 +51,15 @@ def parse_address(typed: str) -> Address | None:
         port = parts.port
     except ValueError as error:
         raise UserError(f"{typed!r} is no simulator: {error}; it is {FORM}") from error
-    if parts.scheme != "donkeysim" or not parts.hostname:
+    if parts.scheme not in ("donkeysim", "launcher") or not parts.hostname:
         raise UserError(f"{typed!r} is no simulator; it is {FORM}")
     asked = parse_qs(parts.query)
     if set(asked) - {"road"} or parts.fragment or parts.username:
         raise UserError(f"{typed!r} is no simulator: ?road=original is all that may follow the scene")
     road = road_named(asked["road"][0]) if "road" in asked else None
     scene = scene_named(parts.path.strip("/") or DEFAULT_SCENE)
-    return Address(parts.scheme, parts.hostname, port or DEFAULT_PORT, scene, road)
+    usual = LAUNCHER_PORT if parts.scheme == "launcher" else DEFAULT_PORT
+    return Address(parts.scheme, parts.hostname, port or usual, scene, road)
 
 
 def address_of(typed: str) -> Address:

@@ -16,7 +16,9 @@ class Hyperparameters(BaseModel):
     seed: Annotated[int, Field(ge=0, description="of worlds, weights and exploration")] = 0
     sim: Annotated[
         str,
-        Field(description="what the cars drive in: embedded, or the address of one, donkeysim://HOST:PORT/SCENE"),
+        Field(
+            description="what the cars drive in: embedded, or an address: donkeysim:// or launcher://HOST:PORT/SCENE"
+        ),
     ] = "embedded"
     values: Annotated[
         Literal["bootstrapped", "rolled_out"],

@@ -12,6 +12,7 @@ from gymnasium.vector.utils import batch_space
 from models.contract import Contract
 from sim_bridge.donkeysim.client import SimulatorLost
 from sim_bridge.donkeysim.driver import Driver, Outcome
+from sim_bridge.launcher.lease import Lease
 
 MAX_STEPS = 600  # 30 s at 20 Hz
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0  # between two tries to reach a simulator that has gone
@@ -33,7 +34,7 @@ class DonkeySimEnv(gymnasium.Env):
         self.contract = contract or Contract()
         self.observation_space = gymnasium.spaces.Box(0, 255, self.contract.observation.shape, np.uint8)
         self.action_space = gymnasium.spaces.Discrete(len(self.contract.actions))
-        self._driver = Driver(where, scene, self.contract, **options)
+        self._where, self._driver = where, Driver(where, scene, self.contract, **options)
         self._max_steps, self._steps = max_steps, -1
 
     def reset(
@@ -56,6 +57,7 @@ class DonkeySimEnv(gymnasium.Env):
 
     def close(self) -> None:
         self._driver.car.close()
+        _give_back(self._where)
 
 
 class DonkeySimVectorEnv(VectorEnv):
@@ -81,7 +83,7 @@ class DonkeySimVectorEnv(VectorEnv):
         """wheres: of each car's simulator; several may be in one. tell: gets a line where one has gone, and where it is
         back. options: Driver's."""
         self.contract = contract or Contract()
-        self.num_envs = len(wheres)
+        self.num_envs, self._wheres = len(wheres), wheres
         self.single_observation_space = gymnasium.spaces.Box(0, 255, self.contract.observation.shape, np.uint8)
         self.single_action_space = gymnasium.spaces.Discrete(len(self.contract.actions))
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
@@ -173,6 +175,8 @@ class DonkeySimVectorEnv(VectorEnv):
     def close(self, **_: Any) -> None:
         for driver in self._drivers:
             driver.car.close()
+        for where in self._wheres:
+            _give_back(where)
 
     def _waiting(self) -> list[int]:
         return [car for car, outcome in enumerate(self._outcomes) if outcome is None]
@@ -206,3 +210,9 @@ class DonkeySimVectorEnv(VectorEnv):
         end = time.monotonic() + seconds
         while time.monotonic() < end and not self._stop():
             time.sleep(0.1)
+
+
+def _give_back(where: Where) -> None:
+    """A simulator that a launcher has started for us."""
+    if isinstance(where, Lease):
+        where.close()
