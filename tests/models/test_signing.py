@@ -4,10 +4,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.signing import Signature, SigningError, load_key, load_trusted, make_key, trust
+from tests.models.stores import Owner, owner
 
 
 def test_what_a_trusted_key_signed_is_believed_and_nothing_else(tmp_path: Path) -> None:
@@ -25,16 +26,19 @@ def test_what_a_trusted_key_signed_is_believed_and_nothing_else(tmp_path: Path) 
         load_trusted(tmp_path / "other").verify("manifest", b"content", signature, "it")
 
 
+@pytest.fixture(scope="module")
+def owners(tmp_path_factory: pytest.TempPathFactory) -> Owner:
+    return owner(tmp_path_factory.mktemp("workstation"))
+
+
 @given(st.binary(max_size=200), st.integers(0, 511))
-def test_no_signature_with_a_flipped_bit_holds(
-    tmp_path_factory: pytest.TempPathFactory, content: bytes, bit: int
-) -> None:
-    car = tmp_path_factory.mktemp("keys")
-    key, trusted = make_key(car), load_trusted(car)
-    value = bytearray(base64.b64decode(key.sign("channel", content).value))
+@settings(deadline=None)
+def test_no_signature_with_a_flipped_bit_holds(owners: Owner, content: bytes, bit: int) -> None:
+    value = bytearray(base64.b64decode(owners.key.sign("channel", content).value))
     value[bit // 8] ^= 1 << bit % 8
+    flipped = Signature(key=owners.key.id, value=base64.b64encode(value).decode())
     with pytest.raises(SigningError, match="was changed"):
-        trusted.verify("channel", content, Signature(key=key.id, value=base64.b64encode(value).decode()), "it")
+        owners.trusted.verify("channel", content, flipped, "it")
 
 
 def test_a_key_is_replaced_with_both_trusted_in_between(tmp_path: Path) -> None:
