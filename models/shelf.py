@@ -122,8 +122,8 @@ class Shelf:
         self._console.print(f"{copied} files copied to {where}, {there} were there already", soft_wrap=True)
 
     def verify(self, where: str) -> None:
-        """Read all of them: whole, what their names tell, true to their contract, and none twice. Raises UserError after
-        the last where one is not."""
+        """Read all of them: whole, what their names tell, true to their contract, and none twice. Raises UserError
+        after the last where one is not."""
         library = self._open(where)
         by_content: dict[str, str] = {}
         bad = count = 0
