@@ -67,7 +67,7 @@ def simcache_merge(
 
 @simcache.command("verify")
 def simcache_verify(place: PlaceArgument = None, car: CarOption = DEFAULT_CAR) -> None:
-    """Read every file: whole, unchanged, of this program's contract, and none twice."""
+    """Read every file: whole, unchanged, true to its contract, and none twice."""
     _shelf(car).verify(_place(place, car))
 
 

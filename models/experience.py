@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from models.contract import ActionTable, Contract
 from storage.simcache import REMEDY, Facts, SimCacheError, Transitions
@@ -63,6 +64,14 @@ def check_fits(transitions: Transitions, contract: Contract, name: str) -> None:
     size = contract.observation.size
     if transitions.views.shape[1:] != (size, size) or transitions.action.max() >= len(contract.actions):
         raise SimCacheError(f"{name} does not keep to the contract that it tells; {REMEDY}")
+
+
+def contract_of(told: Facts, name: str) -> Contract:
+    """The contract that a file was recorded for. Raises SimCacheError, which names the file, where it tells none."""
+    try:
+        return Contract.model_validate({"observation": told.observation, "actions": told.actions})
+    except ValidationError as error:
+        raise SimCacheError(f"{name} tells of no contract that there could be; {REMEDY}") from error
 
 
 def _short(value: object) -> str:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from errors import UserError
 from models.contract import Contract
-from models.experience import check_fits
+from models.experience import check_fits, contract_of
 from models.pictures import draw_steering, sheet, write_png
 from models.tub_experience import export_tub, frame_of, import_tub
 from settings import Settings
@@ -122,8 +122,8 @@ class Shelf:
         self._console.print(f"{copied} files copied to {where}, {there} were there already", soft_wrap=True)
 
     def verify(self, where: str) -> None:
-        """Read all of them: whole, what their names tell, of this contract, and none twice. Raises UserError after the
-        last where one is not."""
+        """Read all of them: whole, what their names tell, true to their contract, and none twice. Raises UserError
+        after the last where one is not."""
         library = self._open(where)
         by_content: dict[str, str] = {}
         bad = count = 0
@@ -131,7 +131,7 @@ class Shelf:
             try:
                 content = library.read(entry.name)
                 transitions = decode(content, entry.name)
-                check_fits(transitions, Contract(), entry.name)
+                check_fits(transitions, contract_of(transitions.facts, entry.name), entry.name)
                 found = digest(content)
                 if not entry.name.endswith(f"-{found}{SUFFIX}"):
                     raise SimCacheError(

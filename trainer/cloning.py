@@ -1,5 +1,6 @@
 """Behaviour cloning: the network learns to do what the recorded driver did, whatever came of it."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -15,7 +16,8 @@ class Cloning(Learner):
 
     def __init__(self, contract: Contract, settings: Hyperparameters) -> None:
         super().__init__(contract, settings)
-        self._optimizer.build(self.online.trainable_variables)
+        self._policy = keras.Model(self.online.input, self.online.outputs[1])  # without what the value alone needs
+        self._optimizer.build(self._policy.trainable_variables)
 
     def learn(self, batch: Batch, learning_rate: float) -> tuple[float, float]:
         """One update. Returns the cross-entropy and the share of actions that are the driver's."""
@@ -26,12 +28,11 @@ class Cloning(Learner):
     @tf.function(jit_compile=True)
     def _update(self, observation, action, learning_rate):
         with tf.GradientTape() as tape:
-            _, advantage = self.online(as_input(observation), training=True)
+            advantage = self._policy(as_input(observation), training=True)
             logits = advantage / self.contract.actions.temperature
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(action, logits))
-        variables = self.online.trainable_variables
-        gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        gradients, _ = tf.clip_by_global_norm(gradients, self.settings.gradient_clip)
+        variables = self._policy.trainable_variables
+        gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, variables), self.settings.gradient_clip)
         self._optimizer.learning_rate.assign(learning_rate)
         self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
         agreement = tf.reduce_mean(tf.cast(tf.argmax(advantage, axis=1, output_type=tf.int32) == action, tf.float32))
