@@ -16,7 +16,7 @@ try:
 except ModuleNotFoundError:
     sys.exit("manage.py: the environment is not installed; type `make install`")
 
-from commands import bench, calibrate, doctor, drive, evaluate, sim, train
+from commands import bench, calibrate, doctor, drive, evaluate, models, sim, train
 from errors import UserError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app = typer.Typer(
 for verb in (drive, evaluate, doctor, train):  # one command each
     app.add_typer(verb.app)
 app.add_typer(sim.sim, name="sim")
+app.add_typer(models.models, name="models")
 app.add_typer(calibrate.calibrate, name="calibrate")
 app.add_typer(bench.bench, name="bench")
 

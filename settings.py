@@ -92,6 +92,17 @@ class S3Settings(_Section):
     profile: Annotated[str | None, Field(min_length=1, description="which keys of ~/.aws/credentials")] = None
 
 
+class ModelsSettings(_Section):
+    """[models]: the model store."""
+
+    place: Annotated[
+        str | None,
+        Field(
+            min_length=1, description="s3://BUCKET/PREFIX or a folder; where left out: the folder store of the car's"
+        ),
+    ] = None
+
+
 class Settings(_Section):
     """The whole of settings.toml."""
 
@@ -104,6 +115,7 @@ class Settings(_Section):
     page: PageSettings = PageSettings()
     pad: PadSettings = PadSettings()
     s3: S3Settings = S3Settings()
+    models: ModelsSettings = ModelsSettings()
 
 
 def load_settings(car: Path) -> Settings:

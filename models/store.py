@@ -114,7 +114,9 @@ def promote(place: Place, state: State, digest: str, key: SigningKey, trusted: T
         there = next(place.entries(blob_file(entry.sha256)), None) if entry else None
         if entry is None or there is None or there.size_bytes != entry.size:
             raise RefusedError(f"{place.where} lacks {name} of {manifest.name}, or has half of it; push the model anew")
-    before = (state.channel.model, *state.channel.before)[:MOST_BEFORE] if state.channel else ()
+    before = state.channel.before if state.channel else ()
+    if state.channel and state.channel.model != digest:
+        before = (state.channel.model, *before)[:MOST_BEFORE]
     return _move(place, state, digest, before, key)
 
 

@@ -187,7 +187,7 @@ def _refused(answer: dict[str, Any], what: str, bucket: str) -> StorageError:
         return StorageError(f"{what}: {_REFUSALS[code]}")
     if code == str(status):  # S3 names the error in the body of its answer
         return StorageError(f"{what}: {_NO_S3}")
-    said = " ".join(str(answer.get("Error", {}).get("Message", "")).split())[:120]
+    said = "".join(filter(str.isprintable, str(answer.get("Error", {}).get("Message", ""))))[:120]
     return StorageError(f"{what}: the server answers {status}, {code[:40]} ({said}); look at its log, or try later")
 
 
