@@ -16,6 +16,7 @@ from car.bench_camera import WARM_UP, BenchCamera, load_frames
 from car.driver_mode import DriverMode
 from car.drivetrain import Drivetrain, wanted_guardian
 from car.governor import Governor, Limits
+from car.handover import Handover
 from car.policy import Policy
 from car.preprocessing import Preprocessing
 from car.simchip.process import LOG
@@ -82,7 +83,7 @@ def measure(frames: int, rate_hz: float, tub: str | None, folder: Path) -> list[
     table = parts_table(
         camera=camera,
         preprocessing=Preprocessing(spec),
-        policy=Policy(model.policy, model.contract),
+        policy=Policy(Handover(model)),
         driver_mode=_Wiggling(),
         governor=Governor(limits, camera.clock_ns),
         drivetrain=Drivetrain(wanted_guardian("simchip", folder, drive.oldest_frame_s), camera.clock_ns),

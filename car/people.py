@@ -9,7 +9,6 @@ from car.recorder import Recorder
 from car.terminal import HELP, Terminal
 from car.vehicle import Part
 from errors import UserError
-from models.folder import MODEL, Model
 from settings import Settings
 
 
@@ -32,7 +31,7 @@ class People:
 
 
 def people(
-    car: Path, settings: Settings, model: Model, options: PeopleOptions, *, label: str, simulated: bool, realtime: bool
+    car: Path, settings: Settings, options: PeopleOptions, *, label: str, simulated: bool, realtime: bool
 ) -> People:
     """label: what the page calls the car. A simulated car's page is for this machine alone; without realtime there is
     neither page nor pad, for nobody is as fast.
@@ -40,7 +39,7 @@ def people(
     Raises UserError where the page's port is taken.
     """
     terminal = Terminal()
-    recorder = Recorder(car / DRIVES, model_id(model)) if realtime or options.record else None
+    recorder = Recorder(car / DRIVES) if realtime or options.record else None
     parts: dict[str, Part | None] = {"terminal": terminal, "recorder": recorder}
     words = [HELP] if realtime and terminal.has_keys else []
     if realtime and settings.pad.type:
@@ -52,11 +51,6 @@ def people(
         parts["page"] = page
         words.append(f"drive and watch: {page.link}")
     return People(parts, "\n".join(words))
-
-
-def model_id(model: Model) -> str:
-    """Names a model in recordings: its name, and the start of the hash of what the car runs."""
-    return f"{model.manifest.name}@{model.manifest.files[MODEL].sha256[:12]}"
 
 
 def _page(settings: Settings, options: PeopleOptions, label: str, *, simulated: bool) -> Page:

@@ -45,7 +45,9 @@ class Bad(_Frozen):
     """A model that failed here."""
 
     why: str
-    sequence: Annotated[int, Field(ge=0)]  # of the channel that named it: one that names it anew gives it another chance
+    sequence: Annotated[
+        int, Field(ge=0)
+    ]  # of the channel that named it: one that names it anew gives it another chance
 
 
 class _Trials(_Frozen):
@@ -102,14 +104,14 @@ class CarModels:
 
     @contextlib.contextmanager
     def installing(self) -> Iterator[None]:
-        """One installer at a time. The lock ends with its process, by kill -9 too. Raises InstallError, StorageError."""
+        """One installer at a time; the lock ends with its process, by kill -9 too. Raises InstallError, StorageError."""
         with self._locked(".installing", wait=False):
             self._clean()
             yield
 
     @contextlib.contextmanager
     def staging(self) -> Iterator[Path]:
-        """An empty folder on the same file system, gone when the block ends, unless `add` took it. Raises StorageError."""
+        """An empty folder on the same file system, gone with the block, unless `add` took it. Raises StorageError."""
         try:
             folder = Path(tempfile.mkdtemp(prefix=_STAGING, dir=self.folder))
             folder.chmod(0o755)
@@ -254,7 +256,9 @@ class CarModels:
         except FileNotFoundError:
             return _Trials()
         except (OSError, ValidationError) as error:
-            raise InstallError(f"{path} cannot be read; remove it, and which models failed here is forgotten") from error
+            raise InstallError(
+                f"{path} cannot be read; remove it, and which models failed here is forgotten"
+            ) from error
 
     def _write(self, trials: _Trials) -> None:
         if trials != self._trials():

@@ -1,5 +1,5 @@
-"""May this model drive here? Asked before it is installed, of a process of its own: a file that makes the runtime crash,
-hang or eat the memory ends that process, and nothing else.
+"""May this model drive here? Asked before it is installed, in a process of its own: a file that makes the runtime
+crash, hang or eat the memory ends that process, and nothing else.
 
     python -m models.selftest FOLDER      one line: its milliseconds a decision, or with exit code 1 what is wrong
 """

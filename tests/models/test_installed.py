@@ -1,12 +1,13 @@
 """The links of a car's models folder, and the installer killed between any two of its steps."""
 
+import ctypes
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -22,7 +23,7 @@ from storage.files import StorageError
 from tests.models.installing import Store, digest_of, small_model
 
 STEPS = {module.__file__ for module in (install, installed, fetch, seen, selftest, files, folder)}
-INSTANTS = 120
+INSTANTS = 60  # of each of the two ways
 
 
 def put(models: CarModels, model: Path, sequence: int = 1) -> str:
@@ -163,47 +164,82 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         CarModels(tmp_path).begin()
 
 
-class KilledAt:
-    """In the installer's process: SIGKILL to itself at the so-manieth line of the installer's own files."""
+class Killed:
+    """In the installer's process, at lines of the installer's own files: it forks, is killed by SIGKILL, and its twin
+    waits until the test has looked at what is left on disk, then goes on in its place. So one way through all steps is
+    killed at as many instants as wanted, and nothing has to be done anew up to each of them."""
 
-    def __init__(self, instant: int) -> None:
-        self.instant, self.lines = instant, 0
+    def __init__(self, instants: set[int], told: int, go: int) -> None:
+        self._instants, self._told, self._go, self.lines = instants, told, go, 0
 
-    def __call__(self, frame: FrameType, event: str, _argument: object) -> "KilledAt | None":
+    def __call__(self, frame: FrameType, event: str, _argument: object) -> "Killed | None":
         if frame.f_code.co_filename not in STEPS:
             return None
         if event == "line":
             self.lines += 1
-            if self.lines == self.instant:
-                os.kill(os.getpid(), signal.SIGKILL)
+            if self.lines in self._instants:
+                self._die(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}")
         return self
 
+    def _die(self, where: str) -> None:
+        pid = os.getpid()
+        if os.fork():
+            os.kill(pid, signal.SIGKILL)
+        while os.getppid() == pid:
+            time.sleep(0.0005)
+        os.write(self._told, f"{pid} {where}\n".encode())
+        os.read(self._go, 1)
 
-def in_a_process(job: Callable[[], None], instant: int) -> tuple[int, int]:
-    """Fork, do the job, be killed at that instant. Exit status, and how many instants there were (0: it was killed)."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
+
+def killed(job: Callable[[], None], instants: set[int], look: Callable[[str], None]) -> int:
+    """Do the job in a process that is killed at these instants; `look` is called after each with where that was.
+    Returns how many instants there were in all."""
+    (told, tell), (wait, go) = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
         code = 1
         try:
-            killer = KilledAt(instant)
+            killer = Killed(instants, tell, wait)
             sys.settrace(killer)
             job()
             sys.settrace(None)
-            os.write(writer, str(killer.lines).encode())
+            os.write(tell, f"done {killer.lines}\n".encode())
             code = 0
         finally:
             os._exit(code)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        _, status = os.waitpid(pid, 0)
-        return status, int(pipe.read() or 0)
+    os.close(tell)
+    with os.fdopen(told) as reports:
+        for report in reports:
+            what, rest = report.split(maxsplit=1)
+            if what == "done":
+                lines = int(rest)
+                break
+            _, status = os.waitpid(int(what), 0)
+            assert os.WTERMSIG(status) == signal.SIGKILL
+            look(rest)
+            os.write(go, b"!")
+        else:
+            raise AssertionError("the installer failed")
+    os.wait()
+    os.close(wait)
+    os.close(go)
+    return lines
 
 
+@pytest.fixture
+def adopts() -> Iterator[None]:
+    """Whose parent is killed becomes a child of the test (PR_SET_CHILD_SUBREAPER)."""
+    libc = ctypes.CDLL(None)
+    libc.prctl(36, 1)
+    yield
+    libc.prctl(36, 0)
+
+
+@pytest.mark.usefixtures("adopts")
 @pytest.mark.parametrize("ends", ["passed", "failed"])
 def test_killed_at_any_instant_current_opens_verifies_and_decides(tmp_path: Path, ends: str) -> None:
-    """The whole way of a model, in a process of its own: from the channel through the test into its place, and to the
-    verdict. Killed at instants spread evenly over all lines that it runs."""
+    """The whole way of a model: from the channel through the test into its place, and to the verdict. Killed at
+    instants spread evenly over all lines that the installer runs."""
     store = Store(str(tmp_path / "store"), tmp_path)
     first = store.publish(small_model(tmp_path, "first"))
     install_model(store.place, "stable", store.car, store.trusted)
@@ -222,30 +258,33 @@ def test_killed_at_any_instant_current_opens_verifies_and_decides(tmp_path: Path
         else:
             store.models.failed(second, "a test")
 
-    def again() -> None:
-        shutil.rmtree(store.car)
-        shutil.copytree(before, store.car, symlinks=True)
+    found = []
 
-    status, lines = in_a_process(whole_way, 0)
-    assert status == 0
-    assert lines > INSTANTS
-    seen_models = set()
-    for instant in np.unique(np.linspace(1, lines, INSTANTS // 2, dtype=int)):
-        again()
-        status, _ = in_a_process(whole_way, int(instant))
-        assert os.WIFSIGNALED(status), f"instant {instant} of {lines} did not come"
-        assert store.models.current() is not None
-        store.models.begin()
-        model = load_model(store.models.current())
+    def look(where: str) -> None:
+        left = tmp_path / "left"
+        shutil.copytree(store.car, left, symlinks=True)
+        models = CarModels(left)
+        models.begin()
+        model = load_model(models.current())
         assert np.isfinite(model.policy.advantages(np.zeros(model.policy.shape, np.uint8))).all()
-        assert load_model(store.models.good()).manifest.name in ("first", "second")
-        seen_models.add(model.manifest.name)
-        with store.models.installing():  # whoever comes next tidies up
-            pass
-        assert not list(store.models.folder.glob(".staging-*"))
-    assert seen_models == {"first", "second"}
-    again()
-    whole_way()
+        assert load_model(models.good()).manifest.name in ("first", "second")
+        if ready := models.ready():
+            load_model(models.path(ready))
+        with models.installing():  # whoever comes next tidies up
+            assert not [path for path in models.folder.iterdir() if path.name.startswith((".staging", ".link"))]
+            assert load_model(models.current()).manifest.name == model.manifest.name
+        found.append((model.manifest.name, where.split(":", maxsplit=1)[0]))
+        shutil.rmtree(left)
+
+    lines = killed(whole_way, set(), look)
+    shutil.rmtree(store.car)
+    shutil.copytree(before, store.car, symlinks=True)
+    instants = {int(one) for one in np.linspace(1, lines, INSTANTS)}
+    assert len(instants) == INSTANTS
+    killed(whole_way, instants, look)
+    assert len(found) == INSTANTS
+    assert {name for name, _ in found} == {"first", "second"}
+    assert {file for _, file in found} >= {"install.py", "installed.py", "fetch.py", "seen.py", "files.py"}
     assert drives(store.models) == ("second" if ends == "passed" else "first")
 
 

@@ -1,0 +1,44 @@
+"""Follows a channel for a car that drives: asks, downloads and tests in a process of its own, so that the loop never
+waits for any of it. It ends with who started it, whose end of the pipe then closes; killed at any instant it leaves
+nothing half-done.
+
+    python -m models.follow JSON      a line of JSON on stdout when a model is ready, or when there is something to say
+"""
+
+import json
+import os
+import select
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from errors import UserError
+from models.install import install
+from models.publish import model_place
+from models.signing import load_trusted
+from settings import load_settings
+
+
+def follow(car: Path, channel: str, where: str | None) -> None:
+    """Until stdin is closed. where: the store, as model_place takes it."""
+    settings, last = load_settings(car), dict[str, str]()
+    while True:
+        try:
+            installed = install(model_place(car, settings, where), channel, car, load_trusted(car))
+            news = {"ready": installed.digest} if installed.link == "ready" else {}
+        except UserError as error:
+            news = {"says": str(error)}
+        if news and news != last:
+            print(json.dumps(news), flush=True)
+        last = news
+        if select.select([sys.stdin], [], [], settings.models.poll_s)[0]:
+            return
+
+
+if __name__ == "__main__":
+    os.nice(19)  # whoever drives goes first
+    with suppress(OSError):  # and when memory runs out, last
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    options = json.loads(sys.argv[1])
+    with suppress(BrokenPipeError):
+        follow(Path(options["car"]), options["channel"], options["where"])
