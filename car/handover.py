@@ -83,7 +83,7 @@ class Handover:
             period_s = self.model.contract.observation.period_s
             self._decisions += 1
             self._slow += inference_ms > 1000 * MOST_OF_PERIOD * period_s
-            if self._slow > MOST_SLOW * TRIAL_S / period_s:
+            if self._slow > round(MOST_SLOW * TRIAL_S / period_s):
                 self.give_back(f"{self._slow} of {self._decisions} decisions took more than half of their time")
             elif self._seconds(self._decisions) >= TRIAL_S:
                 self._before = None

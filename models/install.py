@@ -7,7 +7,7 @@ from models.fetch import RefusedError, Told, fetch, read_pointer
 from models.folder import ModelError
 from models.installed import CarModels
 from models.seen import newest_sequence, remember_sequence
-from models.selftest import test_model
+from models.selftest import try_out
 from models.signing import TrustedKeys
 from storage.place import Place
 
@@ -47,7 +47,7 @@ def install(place: Place, channel: str, car: Path, trusted: TrustedKeys, told: T
         with models.staging() as staging:
             fetch(place, digest, trusted, staging, told)
             try:
-                test_model(staging)
+                try_out(staging)
             except ModelError as error:
                 why = str(error).replace(str(staging), "it")
                 models.remember_bad(digest, why, pointer.sequence)

@@ -104,7 +104,7 @@ class CarModels:
 
     @contextlib.contextmanager
     def installing(self) -> Iterator[None]:
-        """One installer at a time; the lock ends with its process, by kill -9 too. Raises InstallError, StorageError."""
+        """One at a time; the lock ends with its process, by kill -9 too. Raises InstallError, StorageError."""
         with self._locked(".installing", wait=False):
             self._clean()
             yield

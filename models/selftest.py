@@ -24,7 +24,7 @@ _MOST_CPU_S = 60  # a Pi 4 needs 3; of the processor, not of the clock: it must 
 _LONGEST_S = 600
 
 
-def test_model(folder: Path) -> float:
+def try_out(folder: Path) -> float:
     """Files, hashes, contract, golden outputs, finite numbers and how long a decision takes: milliseconds of a
     processor. Raises ModelError where the model fails one of them."""
     test = [sys.executable, "-m", "models.selftest", str(folder)]

@@ -16,7 +16,7 @@ from storage.tub_writer import TubWriter
 from tests.car.page.car import FRAME, eventually
 from tests.storage.test_tub_writer import donkeys
 
-SHIPPED = load_model(PRETRAINED).manifest
+SHIPPED = load_model(PRETRAINED)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def drive(recorder: Recorder, recording: bool | None = True, **other: object) ->
         "throttle": 0.1,
         "t_capture_ns": 10_000_000,
         "t_command_ns": 12_500_000,
-        "model": load_model(PRETRAINED),
+        "model": SHIPPED,
     } | other
     return recorder.run(recording, **row)
 
@@ -66,7 +66,7 @@ def test_a_drive_is_recorded_with_what_the_policy_thought(recorder: Recorder) ->
         "car/angle": 0.6,
         "car/throttle": 0.1,
         "latency_ms": 2.5,
-        "model/id": f"{SHIPPED.name}@{SHIPPED.files[MODEL].sha256[:12]}",
+        "model/id": f"{SHIPPED.manifest.name}@{SHIPPED.manifest.files[MODEL].sha256[:12]}",
     }
     assert expected.items() <= records[0].items()
     assert "pilot/action" not in records[3]
