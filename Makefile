@@ -3,13 +3,15 @@
 
 SHELL := /bin/bash
 ARGS ?=
+HOST ?= 127.0.0.1
+S3_PORT ?= 8333
 export PYTHON
 PIP_INSTALL = .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r
 
-.PHONY: help drive train evaluate test test-slow check check-trixie check-arm64 service install install-trainer install-dev locks peers clean
+.PHONY: help drive train evaluate test test-slow check check-trixie check-arm64 s3 service install install-trainer install-dev locks peers clean
 
 help: ## this page
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | column -t -s "$$(printf '\t')"
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | column -t -s "$$(printf '\t')"
 
 drive: install ## a policy drives: the real car on a Raspberry Pi, the simulated one elsewhere
 	@.venv/bin/python manage.py drive $(ARGS)
@@ -35,6 +37,9 @@ check-trixie: ## the suite on Debian Trixie, Python 3.13, in a root of its own (
 
 check-arm64: install ## the car on arm64 Bookworm, under qemu, int8 outputs compared (needs root, debootstrap and qemu-user-static)
 	@scripts/check-arm64
+
+s3: install-dev ## an S3 server at home, for this computer; HOST=ADDRESS: for the cars in the room too
+	@.venv/bin/python -m scripts.s3_server --host $(HOST) --port $(S3_PORT)
 
 service: install ## on a Raspberry Pi: the car starts with the Pi, as systemd services
 	@scripts/install-service

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def bytes_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr, gone when the block ends. The block calls what it yields: with the bytes done, and of how many."""
+    """A bar on stderr, gone when the block ends. The block calls what it yields: with the bytes done, of how many."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.options import needs
+from commands.options import DEFAULT_CAR, CarOption, needs
 from errors import UserError
-from settings import PROJECT, explain
+from settings import PROJECT, explain, load_settings
 from trainer.hyperparameters import Hyperparameters
 
 app = typer.Typer()
@@ -53,6 +53,10 @@ def train(
         str | None, typer.Option(help="Go on with this run for --minutes or --steps more.", metavar="RUN")
     ] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Train nothing: compare these runs.")] = False,
+    push: Annotated[
+        str | None, typer.Option(help="Then sign the model, push it, and let this channel name it.", metavar="CHANNEL")
+    ] = None,
+    car: CarOption = DEFAULT_CAR,
     **hyperparameters: Any,
 ) -> None:
     """Train: DDQN from nothing in the embedded simulator; ends with an int8 model in runs/NAME."""
@@ -63,21 +67,28 @@ def train(
         return
     if compared:
         raise UserError(f"train takes no {compared[0]!r}; to compare runs, type --compare")
-    if resume is not None and (other := typed - {"resume", "minutes", "steps", "runs"}):
+    if resume is not None and (other := typed - {"resume", "minutes", "steps", "runs", "push", "car"}):
         raise UserError(f"a run is resumed with its own settings; leave out {_options(other)}")
     chosen = _hyperparameters(preset, {name: hyperparameters[name] for name in hyperparameters if name in typed})
     needs("tensorflow", "tensorboard", "matplotlib", "PIL")
     from rich.console import Console
 
+    from models.publish import check_publishing, publish
     from trainer import run as training
+    from trainer.package import without_tensorflow
 
     console = Console()
+    if push is not None:
+        check_publishing(car, load_settings(car), push)
     budget = training.Budget(minutes or (None if steps else 10), steps)
     if resume is not None:
         model = training.resume(runs / resume, budget, console)
     else:
         model = training.run(runs / (name or training.default_name()), chosen, preset, budget, console)
     console.print(f"the model is in {model}; try  python manage.py drive --model {model.parent}", soft_wrap=True)
+    if push is not None:
+        done = without_tensorflow(publish, car, load_settings(car), None, model, push)
+        console.print(f"{push} of {done.where} now names it, as {done.digest[:8]}", soft_wrap=True)
 
 
 def _hyperparameters(preset: str | None, typed: dict[str, Any]) -> Hyperparameters:

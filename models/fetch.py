@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from models import channel as channels
 from models.channel import Channel, ChannelError
-from models.folder import MANIFEST, NEEDED, ModelError, check_contract
+from models.folder import MANIFEST, NEEDED, ModelError, check_contract, check_names
 from models.manifest import FileEntry, Manifest
 from models.signing import Signature, TrustedKeys
 from storage.files import StorageError, remedy
@@ -101,16 +101,14 @@ def fetch(place: Place, digest: str, trusted: TrustedKeys, into: Path, told: Tol
 
     into: an empty folder, which the caller throws away where this raises. Files are on disk when it returns. At most
     MOST_MODEL_BYTES are written, and no other file than those of a model.
-    Raises RefusedError and SigningError as `read_manifest` does, and where the contract does not fit, the model is too
-    large, or a file is missing, too long, too short or changed; StorageError where the place cannot be reached, breaks
-    off, or the disk is full: then trying again is of use.
+    Raises RefusedError and SigningError as `read_manifest` does, ModelError (of which RefusedError is one) where the
+    contract does not fit, the model is too large, or a file is missing, too long, too short, changed or none of a
+    model's; StorageError where the place cannot be reached, breaks off, or the disk is full: then trying again helps.
     """
     manifest, content, signed = read_manifest(place, digest, trusted)
     what = f"{place.where}/{manifest_file(digest)}"
+    check_names(manifest, what)
     check_contract(manifest.contract, what)
-    missing = [name for name in NEEDED if name not in manifest.files]
-    if missing:
-        raise RefusedError(f"{what} does not list {missing[0]}; train it anew")
     total = sum(manifest.files[name].size for name in NEEDED)
     if total > MOST_MODEL_BYTES:
         raise RefusedError(f"{what} is of a model of {total} bytes, and at most {MOST_MODEL_BYTES} are taken")

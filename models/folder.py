@@ -27,6 +27,7 @@ MODEL, FLOAT, GOLDEN, MANIFEST = "model.tflite", "float.tflite", "golden.npz", "
 # layer comes out as up to two here (the shipped model on Trixie), and a model may have a steeper end than this one.
 TOLERANCE_LSB = 3
 NEEDED = (MODEL, GOLDEN)  # on a car; float.tflite may be missing
+_RETRAIN = "take another copy of it, or train it anew"
 
 
 class ModelError(UserError):
@@ -69,29 +70,28 @@ def find_model(path: Path) -> Path:
 def load_model(path: Path) -> Model:
     """Check a model folder and load it: files and hashes, contract, shape, golden vectors. Raises ModelError."""
     folder = find_model(path)
-    retrain = "take another copy of it, or train it anew"
     try:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
     except (OSError, ValidationError) as error:
         cause = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         where = ".".join(map(str, error.errors()[0]["loc"])) if isinstance(error, ValidationError) else ""
         raise ModelError(
-            f"{folder / MANIFEST} cannot be used: {where + ': ' if where else ''}{cause}; {retrain}"
+            f"{folder / MANIFEST} cannot be used: {where + ': ' if where else ''}{cause}; {_RETRAIN}"
         ) from error
     if manifest.contract.digest != manifest.contract_digest:
-        raise ModelError(f"{folder / MANIFEST}: the contract does not have the digest it claims; {retrain}")
-    _check_files(folder, manifest, retrain)
+        raise ModelError(f"{folder / MANIFEST}: the contract does not have the digest it claims; {_RETRAIN}")
+    _check_files(folder, manifest)
     check_contract(manifest.contract, folder)
     try:
         policy = TFLitePolicy((folder / MODEL).read_bytes())
     except ValueError as error:
-        raise ModelError(f"{folder / MODEL} does not load: {error}; {retrain}") from error
+        raise ModelError(f"{folder / MODEL} does not load: {error}; {_RETRAIN}") from error
     expected = (manifest.contract.observation.shape, len(manifest.contract.actions), True)
     if (policy.shape, policy.actions, policy.quantised) != expected:
         raise ModelError(
-            f"{folder / MODEL} takes {policy.shape} and gives {policy.actions} actions, unlike its contract; {retrain}"
+            f"{folder / MODEL} takes {policy.shape} and gives {policy.actions} actions, unlike its contract; {_RETRAIN}"
         )
-    _check_golden(folder, policy, retrain)
+    _check_golden(folder, policy)
     return Model(folder, manifest, policy)
 
 
@@ -109,41 +109,47 @@ def check_contract(contract: Contract, where: Path | str) -> None:
         raise ModelError(f"{where} wants to decide every {seen.period_s} s, a car manages 0.02; train it anew")
 
 
-def _check_files(folder: Path, manifest: Manifest, remedy: str) -> None:
+def check_names(manifest: Manifest, where: Path | str) -> None:
+    """Raises ModelError where the manifest lists not all the files of a model, or others."""
     for name in NEEDED:
         if name not in manifest.files:
-            raise ModelError(f"{folder / MANIFEST} does not list {name}; {remedy}")
-    for name, entry in manifest.files.items():
+            raise ModelError(f"{where} does not list {name}; {_RETRAIN}")
+    for name in manifest.files:
         if name not in (MODEL, FLOAT, GOLDEN):
-            raise ModelError(f"{folder / MANIFEST} lists a file that no model has, {name!r}; {remedy}")
+            raise ModelError(f"{where} lists a file that no model has, {name[:80]!r}; {_RETRAIN}")
+
+
+def _check_files(folder: Path, manifest: Manifest) -> None:
+    check_names(manifest, folder / MANIFEST)
+    for name, entry in manifest.files.items():
         path = folder / name
         if name == FLOAT and not path.exists():
             continue
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise ModelError(f"{path} cannot be read ({error.strerror}); {remedy}") from error
+            raise ModelError(f"{path} cannot be read ({error.strerror}); {_RETRAIN}") from error
         if hashlib.sha256(content).hexdigest() != entry.sha256:
-            raise ModelError(f"{path} is not the file its manifest names (sha256 differs); {remedy}")
+            raise ModelError(f"{path} is not the file its manifest names (sha256 differs); {_RETRAIN}")
 
 
-def _check_golden(folder: Path, policy: TFLitePolicy, remedy: str) -> None:
+def _check_golden(folder: Path, policy: TFLitePolicy) -> None:
     try:
         with np.load(folder / GOLDEN, allow_pickle=False) as golden:
             observations, expected = golden["observations"], golden["outputs"]
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{folder / GOLDEN} cannot be read ({error}); {remedy}") from error
+        raise ModelError(f"{folder / GOLDEN} cannot be read ({error}); {_RETRAIN}") from error
     if observations.shape != (len(observations), *policy.shape) or expected.shape != (
         len(observations),
         policy.actions,
     ):
-        raise ModelError(f"{folder / GOLDEN} does not fit the model; {remedy}")
+        raise ModelError(f"{folder / GOLDEN} does not fit the model; {_RETRAIN}")
     for observation, row in zip(observations, expected.astype(int), strict=True):
         got = policy.raw(observation).astype(int)
         close = np.abs(got - row).max() <= TOLERANCE_LSB
         same = row[got.argmax()] >= row.max() - TOLERANCE_LSB  # the same action, unless tied within that
         if not (close and same):
-            raise ModelError(f"{folder / MODEL} does not give its golden outputs in {policy.runtime}; {remedy}")
+            raise ModelError(f"{folder / MODEL} does not give its golden outputs in {policy.runtime}; {_RETRAIN}")
 
 
 def write_model(

@@ -11,7 +11,7 @@ from settings import S3Settings
 from storage.files import StorageError
 from storage.place import ABSENT, ConflictError, Entry, NotFoundError, Place, TooLargeError, check_name, is_name
 
-_PIECE_BYTES = 1 << 18
+_PIECE_BYTES = 1 << 13  # small: a piece is waited for whole, and the deadline is looked at after each
 _PAGE = 1000  # entries; no server gives more at once
 _CONNECT_S, _READ_S = 5, 20  # how long a server may be silent
 _ATTEMPTS = 5  # of each request; boto3 waits 1, 2, 4 and 8 s in between, at most

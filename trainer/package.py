@@ -31,7 +31,7 @@ class PackageError(UserError):
 
 
 def without_tensorflow(function: Callable[..., Result], *arguments: Any) -> Result:
-    """Call a function of this file in a process where TensorFlow was never imported."""
+    """Call a function, of a file that does not import it, in a process where TensorFlow was never imported."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
 

@@ -3,7 +3,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from settings import S3Settings
@@ -150,6 +150,7 @@ def test_an_s3_place_refuses_such_names_too(s3) -> None:
 
 
 @given(st.text(max_size=40) | st.text("ab./_-", max_size=12))
+@settings(deadline=None)
 def test_a_name_that_is_taken_stays_in_the_folder(name: str) -> None:
     if is_name(name):
         assert check_name(name) == name
