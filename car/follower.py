@@ -1,9 +1,12 @@
 """Brings new models to a drive, and keeps on disk what became of them: beside the loop, which waits for none of it."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +39,7 @@ class Follower:
         self._closing = threading.Event()
         self._process: subprocess.Popen[str] | None = None
         self._worker: threading.Thread | None = None
-        self.note = ""  # the last that was said
+        self._offered = ""  # the digest of what waits
         sys.setswitchinterval(_SWITCH_S)
 
     def update(self) -> None:
@@ -48,10 +51,10 @@ class Follower:
             try:
                 if isinstance(item, Event):
                     self._keep(item)
-                elif "ready" in item:
-                    self._offer(item["ready"])
                 else:
-                    self._say(item["says"])
+                    if item["says"]:
+                        self._say(item["says"])
+                    self._waits(item["ready"])
             except UserError as error:
                 self._say(str(error))
 
@@ -67,7 +70,8 @@ class Follower:
         """End the following process, wherever it is, and write what is still to be written."""
         self._closing.set()
         if self._process is not None:
-            self._process.kill()  # which it may be at any instant
+            with suppress(ProcessLookupError):  # at any instant, with whatever it has started
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         self._inbox.put(None)
         if self._worker is not None:
@@ -87,7 +91,14 @@ class Follower:
             self._models.failed(digest, event.why)
             self._say(f"the model {name} failed its trial, and the one before it drives again: {event.why}")
 
-    def _offer(self, digest: str) -> None:
+    def _waits(self, digest: str) -> None:
+        """The model of this digest waits to take over; "": none does."""
+        if digest == self._offered:
+            return
+        self._offered = digest
+        if not digest:
+            self._handover.withdraw()
+            return
         model = load_model(self._models.path(digest))
         if self._handover.fits(model):
             self._handover.offer(model)
@@ -106,7 +117,7 @@ class Follower:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 text=True,
-                start_new_session=True,  # Ctrl-C is not for it
+                start_new_session=True,  # Ctrl-C is not for it; and it can be ended with all that it has started
             )
             self._process = process
             if self._closing.is_set():
@@ -116,9 +127,10 @@ class Follower:
                 self._inbox.put(json.loads(line))
             process.wait()
             if not self._closing.is_set():
-                self._inbox.put({"says": f"following {channel.name} broke off; it starts again"})
+                self._inbox.put(
+                    {"ready": self._offered, "says": f"following {channel.name} broke off; it starts again"}
+                )
             self._closing.wait(_AGAIN_S)
 
     def _say(self, words: str) -> None:
-        self.note = words
         print(words, file=sys.stderr, flush=True)

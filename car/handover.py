@@ -5,6 +5,7 @@ Memory only: nothing here waits for a disk, a lock or a network. Whoever keeps t
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, Literal
@@ -63,14 +64,16 @@ class Handover:
             raise ValueError(f"{model.folder} sees otherwise than {self.model.folder}")
         self._offered.append(model)
 
+    def withdraw(self) -> None:
+        """What was offered and has not taken over never will. From any thread."""
+        self._offered.clear()
+
     def next(self, throttle: float | None) -> Model:
         """The model of this decision. throttle: of the last command."""
         self._still = 0 if throttle else self._still + 1
         if self._offered and (self._hot or self._seconds(self._still) >= STANDING_S):
-            before = self._before or self.model  # of two on trial, one after the other, neither is the way back
-            self.model = self._offered.popleft()
-            self._on_trial(before)
-            self.events.put(Event("taken", self.model))
+            with suppress(IndexError):  # withdrawn just now
+                self._take(self._offered.popleft())
         return self.model
 
     def decided(self, inference_ms: float, *, driving: bool) -> None:
@@ -99,6 +102,12 @@ class Handover:
             raise TrialFailed(f"the model on trial failed ({why}), and was put back; start again")
         self.model = before
         return before
+
+    def _take(self, model: Model) -> None:
+        before = self._before or self.model  # of two on trial, one after the other, neither is the way back
+        self.model = model
+        self._on_trial(before)
+        self.events.put(Event("taken", model))
 
     def _on_trial(self, before: Model) -> None:
         self._before = before

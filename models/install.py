@@ -33,6 +33,7 @@ def install(place: Place, channel: str, car: Path, trusted: TrustedKeys, told: T
         pointer = read_pointer(place, channel, trusted, newest_sequence(car, place.where, channel))
         remember_sequence(car, place.where, channel, pointer.sequence)
         digest = pointer.model
+        models.withdraw_all_but(digest)
         bad = models.bad(digest)
         if bad and bad.sequence >= pointer.sequence:
             raise RefusedError(

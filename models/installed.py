@@ -135,6 +135,12 @@ class CarModels:
         with self._changing():
             self._wait(digest, sequence)
 
+    def withdraw_all_but(self, digest: str) -> None:
+        """What waits, and is not this one, waits no more: the channel has moved on. Raises StorageError."""
+        with self._changing():
+            if self._ours(_READY) != digest:
+                self._unlink(_READY)
+
     def remember_bad(self, digest: str, why: str, sequence: int) -> None:
         """It failed its test: do not take it from that word of the channel again. Raises StorageError."""
         with self._changing():

@@ -87,6 +87,13 @@ def test_of_two_that_were_offered_the_last_takes_over() -> None:
     assert events(handover) == [("taken", "says 3")]
 
 
+def test_what_is_withdrawn_never_takes_over() -> None:
+    handover = Handover(OLD, hot=True)
+    handover.offer(NEW)
+    handover.withdraw()
+    assert drive(handover, 5) == [OLD] * 5
+
+
 def test_a_trial_lasts_so_long_of_driving_and_standing_is_not_driving() -> None:
     handover = Handover(NEW, OLD)
     drive(handover, 5 * TRIAL, SLOW, throttle=0.0)

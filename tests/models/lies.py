@@ -120,7 +120,7 @@ LIES: dict[Callable[[Store], None], str] = {
     missing_blob: r"golden\.npz\) is missing",
     channel_of_another_key: r"channels/stable\.json is signed with the key [0-9a-f]{16}, and trusted here is only",
     manifest_of_another_key: r"manifests/[0-9a-f]{64}\.json is signed with the key [0-9a-f]{16}, and trusted here",
-    older_sequence: r"has the sequence \d+, older than \d+, which was here before",
+    older_sequence: r"has the sequence \d+, and \d+ was here before",
     another_channel: r"is in truth the channel canary, put in its place",
     contract_that_does_not_fit: r"wants a camera of 320 x 240, this program has 160 x 120",
     two_gigabytes: r"is of a model of 21\d{8} bytes, and at most \d+ are taken",

@@ -68,6 +68,14 @@ def test_a_channel_that_goes_back_is_followed_without_a_download(store: Store, t
     assert second != first
 
 
+def test_a_channel_that_moves_on_or_back_withdraws_what_waits(store: Store, tmp_path: Path) -> None:
+    store.publish(small_model(tmp_path, "second"))
+    install(store.place, "stable", store.car, store.trusted)
+    store.name(digest_of(tmp_path / "first"))
+    assert install(store.place, "stable", store.car, store.trusted).link == "current"
+    assert store.models.ready() is None
+
+
 @pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.__name__)
 def test_a_bucket_that_lies_is_refused_and_the_old_model_drives(store: Store, lie: Callable[[Store], None]) -> None:
     before = os.readlink(store.models.folder / "current")
@@ -98,7 +106,7 @@ def test_what_failed_its_test_is_not_downloaded_again_until_it_is_named_anew(sto
         store.place.delete(blob.name)
     with pytest.raises(ModelError, match="failed on this car: it/model.tflite does not give its golden outputs"):
         take(store)
-    store.name(digest_of(store.folder / "first"))  # and the channel may name another at any time
+    store.publish(store.folder / "first")  # and the channel may name another at any time
     assert take(store).link == "current"
 
 
