@@ -138,7 +138,7 @@ class CarModels:
     def withdraw_all_but(self, digest: str) -> None:
         """What waits, and is not this one, waits no more: the channel has moved on. Raises StorageError."""
         with self._changing():
-            if self._ours(_READY) != digest:
+            if self._ours(_READY) not in (None, digest):
                 self._unlink(_READY)
 
     def remember_bad(self, digest: str, why: str, sequence: int) -> None:
