@@ -76,8 +76,9 @@ class Handover:
                 self._take(self._offered.popleft())
         return self.model
 
-    def decided(self, inference_ms: float, *, driving: bool) -> None:
-        """Count a decision of the trial, and end it. driving: the policy has the wheel, and the car moves."""
+    def decided(self, took_ms: float, *, driving: bool) -> None:
+        """Count a decision of the trial, and end it. took_ms: of the processor's time, so that no model is put back
+        for what else runs; driving: the policy has the wheel, and the car moves."""
         if self._before is None:
             return
         if self.trips() > self._trips:
@@ -85,7 +86,7 @@ class Handover:
         elif driving:
             period_s = self.model.contract.observation.period_s
             self._decisions += 1
-            self._slow += inference_ms > 1000 * MOST_OF_PERIOD * period_s
+            self._slow += took_ms > 1000 * MOST_OF_PERIOD * period_s
             if self._slow > round(MOST_SLOW * TRIAL_S / period_s):
                 self.give_back(f"{self._slow} of {self._decisions} decisions took more than half of their time")
             elif self._seconds(self._decisions) >= TRIAL_S:

@@ -45,12 +45,12 @@ def model(action: int, contract: Contract | None = None) -> Model:
 OLD, NEW, NEWER = model(0), model(6), model(3)
 
 
-def drive(handover: Handover, decisions: int, inference_ms: float = FAST, throttle: float = 0.2) -> list[Model]:
+def drive(handover: Handover, decisions: int, took_ms: float = FAST, throttle: float = 0.2) -> list[Model]:
     """So many decisions on the move; who took them."""
     deciders = []
     for _ in range(decisions):
         deciders.append(handover.next(throttle))
-        handover.decided(inference_ms, driving=throttle != 0)
+        handover.decided(took_ms, driving=throttle != 0)
     return deciders
 
 
