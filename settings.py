@@ -115,6 +115,9 @@ class ModelsSettings(_Section):
             min_length=1, description="s3://BUCKET/PREFIX or a folder; where left out: the folder store of the car's"
         ),
     ] = None
+    poll_s: Annotated[
+        float, Field(ge=0.1, le=3600, description="so often `drive --follow` asks whether there is a new model")
+    ] = 15.0
 
 
 class Settings(_Section):

@@ -34,7 +34,6 @@ def load_frames(spec: ObservationSpec, tub: str | None, *, luma: bool) -> list[N
 class BenchCamera:
     """Its own thread makes the frames, whoever looks."""
 
-    overruns = 0
     clock_ns = staticmethod(time.monotonic_ns)
 
     def __init__(self, frames: list[NDArray[np.uint8]], rate_hz: float) -> None:
@@ -43,6 +42,7 @@ class BenchCamera:
         self._newest: tuple[NDArray[np.uint8], int, int] = (frames[0].copy(), time.monotonic_ns(), -1)
         self._given = -1
         self._running = True
+        self.overruns = 0  # frames that our loop was too late for
 
     def start(self) -> None:
         """For a loop that does not start threads."""
@@ -65,6 +65,7 @@ class BenchCamera:
         """Ours: waits for the next frame. Frame, when it was ready in ns, sequence number."""
         with self._news:
             self._news.wait_for(lambda: self._newest[2] > self._given)
+            self.overruns += self._newest[2] - self._given - 1
             self._given = self._newest[2]
             return self._newest
 

@@ -97,7 +97,16 @@ def bench_loop(
 
 
 def _run(module: str, options: dict[str, Any]) -> list[dict[str, float]]:
-    """A contestant, in a process of its own."""
+    """A contestant's samples."""
+    rows: list[dict[str, float]] = run_beside(module, options)
+    if not rows:
+        raise UserError(f"{module} wrote no pulse; take more --frames")
+    return rows
+
+
+def run_beside(module: str, options: dict[str, Any]) -> Any:
+    """What a program of ours says in JSON, that is given its options in JSON, in a process of its own. Raises
+    UserError where it fails."""
     # Files, not pipes: the simulated chip outlives its starter, and would hold a pipe open.
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as complaints:
         command = [sys.executable, "-m", module, json.dumps(options)]
@@ -107,10 +116,7 @@ def _run(module: str, options: dict[str, Any]) -> list[dict[str, float]]:
         said, complaint = out.read(), complaints.read().strip().splitlines() or ["it said nothing"]
     if code or not said:
         raise UserError(f"{module} could not be measured: {complaint[-1]}")
-    rows: list[dict[str, float]] = json.loads(said)
-    if not rows:
-        raise UserError(f"{module} wrote no pulse; take more --frames")
-    return rows
+    return json.loads(said)
 
 
 def _stages(rows: list[dict[str, float]]) -> list[Stage]:

@@ -7,6 +7,7 @@ import json
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,17 @@ from calibration.car_file import nominal
 from car.bench_camera import WARM_UP, BenchCamera, load_frames
 from car.driver_mode import DriverMode
 from car.drivetrain import Drivetrain, wanted_guardian
+from car.follower import Follower
 from car.governor import Governor, Limits
+from car.handover import Handover
 from car.policy import Policy
 from car.preprocessing import Preprocessing
 from car.simchip.process import LOG
 from car.simchip.process import start as start_chip
 from car.vehicle import Part, Vehicle, WhoRuns, parts_table
+from car.wheel import PRETRAINED
 from models.folder import load_model
-from settings import PROJECT, DriveSettings
+from settings import DriveSettings
 
 LED0 = 0x06  # the chip's first channel register; four to a channel
 STAGES = ("camera", "preprocessing", "policy", "mode, governor", "guardian, chip")
@@ -61,19 +65,39 @@ class _Notes:
     def __init__(self, frames: int, clock: _Clock) -> None:
         self._frames, self._clock = frames, clock
         self.rounds: list[tuple[int, dict[str, int], dict[str, int]]] = []
+        self.deciders: set[Path] = set()
         self.vehicle: Vehicle | None = None
 
-    def run(self, _frame: object, t_ready_ns: int, *_others: object) -> None:
+    def run(self, _frame: object, t_ready_ns: int, *others: Any) -> None:
         clock = self._clock
+        self.deciders.add(others[-1].folder)
         self.rounds.append((t_ready_ns, dict(clock.began_ns), dict(clock.done_ns)))
         if len(self.rounds) == self._frames and self.vehicle is not None:
             self.vehicle.on = False
 
 
-def measure(frames: int, rate_hz: float, tub: str | None, folder: Path) -> list[dict[str, float]]:
-    """Drive so many frames; folder: for the chip's and the guardian's sockets."""
-    model, drive = load_model(PROJECT / "models" / "pretrained"), DriveSettings()
-    spec = model.contract.observation
+@dataclass(frozen=True)
+class Measured:
+    """Of a drive."""
+
+    samples: list[dict[str, float]]  # milliseconds by stage, and in total, of each frame that was decided on
+    missed: int  # frames that the loop was too late for
+    swaps: int  # models that took over on the way
+
+
+def measure(
+    frames: int,
+    rate_hz: float,
+    tub: str | None,
+    folder: Path,
+    handover: Handover | None = None,
+    follower: Follower | None = None,
+) -> Measured:
+    """Drive so many frames; folder: for the chip's and the guardian's sockets. handover: the shipped model's, where it
+    is left out."""
+    drive = DriveSettings()
+    handover = handover or Handover(load_model(PRETRAINED))
+    spec = handover.model.contract.observation
     start_chip(folder / "simchip", alone_s=1)
     clock = _Clock()
     notes = _Notes(frames, clock)
@@ -82,7 +106,7 @@ def measure(frames: int, rate_hz: float, tub: str | None, folder: Path) -> list[
     table = parts_table(
         camera=camera,
         preprocessing=Preprocessing(spec),
-        policy=Policy(model.policy, model.contract),
+        policy=Policy(handover),
         driver_mode=_Wiggling(),
         governor=Governor(limits, camera.clock_ns),
         drivetrain=Drivetrain(wanted_guardian("simchip", folder, drive.oldest_frame_s), camera.clock_ns),
@@ -90,9 +114,12 @@ def measure(frames: int, rate_hz: float, tub: str | None, folder: Path) -> list[
     )
     vehicle = Vehicle(table, {"user/mode": "local", "user/armed": True, "user/stop": False})
     vehicle.profiler, notes.vehicle = clock, vehicle
+    if follower is not None:
+        vehicle.add(follower, threaded=True)
     camera.start()
     vehicle.drive()
-    return _samples(notes.rounds[WARM_UP:], _steering_writes(folder / "simchip" / LOG))
+    samples = _samples(notes.rounds[WARM_UP:], _steering_writes(folder / "simchip" / LOG))
+    return Measured(samples, camera.overruns, len(notes.deciders) - 1)
 
 
 def _steering_writes(log: Path) -> list[int]:
@@ -124,4 +151,4 @@ def _samples(rounds: list[tuple[int, dict[str, int], dict[str, int]]], writes_ns
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(measure(**json.loads(sys.argv[1]), folder=Path(folder))))
+        print(json.dumps(measure(**json.loads(sys.argv[1]), folder=Path(folder)).samples))

@@ -8,7 +8,7 @@ from typing import Protocol, TextIO
 import cv2
 import numpy as np
 
-from models.contract import ActionTable
+from models.folder import Model
 from models.pictures import draw_steering
 
 COLUMNS, ROWS = 80, 30  # characters of the live picture; each shows two pixels, one above the other
@@ -52,7 +52,6 @@ class Display:
         label: str,
         place: Place,
         camera: Camera,
-        actions: ActionTable,
         words: str = "",
         *,
         pictures: bool,
@@ -60,7 +59,7 @@ class Display:
     ) -> None:
         """label: what it is that drives, in capitals. words: how to take part, shown throughout.
         pictures: `out` is a terminal that can show them."""
-        self._label, self._place, self._camera, self._actions = label, place, camera, actions
+        self._label, self._place, self._camera = label, place, camera
         self._pictures, self._out = pictures, out
         self._latency_ms: deque[float] = deque(maxlen=1000)
         self._frames, self._shown = 0, 0.0
@@ -79,7 +78,9 @@ class Display:
         reason: str,
         advantages: np.ndarray | None,
         guardian_reason: str = "",
+        model: Model | None = None,
     ) -> None:
+        """advantages: float32 (actions,), of the last decision; model: who decided."""
         self._frames += 1
         reason = guardian_reason or reason
         self._latency_ms.append((t_command_ns - t_capture_ns) / 1e6)
@@ -97,7 +98,7 @@ class Display:
             lines = [
                 *as_text(picture),
                 self.status(),
-                f"{command}  {self._bars(advantages)}",
+                f"{command}  {self._bars(advantages, model)}",
                 *self._words.splitlines(),
             ]
             self._out.write(("\x1b[2J" if first else "") + "\x1b[H" + "".join(f"{line}\x1b[K\n" for line in lines))
@@ -114,11 +115,11 @@ class Display:
             f"late frames {self._camera.overruns}  {self._place.words()}"
         )
 
-    def _bars(self, advantages: np.ndarray | None) -> str:
+    def _bars(self, advantages: np.ndarray | None, model: Model | None) -> str:
         """The advantage of each steering bin, best throttle, as a small bar chart."""
-        if advantages is None:
+        if advantages is None or model is None:
             return ""
-        best = advantages.reshape(len(self._actions.steering), -1).max(axis=1)
+        best = advantages.reshape(len(model.contract.actions.steering), -1).max(axis=1)
         level = (best - best.min()) / max(1e-9, float(np.ptp(best)))
         return "advantages " + "".join("▁▂▃▄▅▆▇█"[round(7 * float(value))] for value in level)
 

@@ -23,14 +23,13 @@ from car.snapshots import Snapshots
 from car.tub_camera import NoDrivetrain, TubCamera
 from car.usb_camera import UsbCamera
 from car.vehicle import PartFailed, Vehicle, parts_table
+from car.wheel import Wheel
 from errors import UserError
-from models.folder import Model, load_model
-from settings import PROJECT, Settings
+from models.folder import Model
+from settings import Settings
 from storage.files import StorageError
 from storage.tub import Tub
 
-PRETRAINED = PROJECT / "models" / "pretrained"  # for the simulated car: the worlds of the default evaluation
-PRETRAINED_REAL = PROJECT / "models" / "pretrained_real"  # for rooms it has never seen
 Camera = SimulatedCamera | WireCamera | TubCamera | PiCamera | UsbCamera
 Place = SimulatedCar | WireCar | TubCamera | RealPlace
 # What page and status line call the car: what it sees, and what moves. REAL SERVOS first, where nobody expects them.
@@ -41,13 +40,6 @@ LABELS = {
     RealPlace: {None: "CAMERA, NOTHING MOVES", "simchip": "CAMERA, SERVOS SIMULATED", "pca9685": "CAR"},
 }
 MOST_OFF_ROADS = 10  # in a drive of a given number of laps: then it ends as a failure
-
-
-def choose_model(car: Path, named: Path | None, *, real: bool = False) -> Model:
-    """The model that was named, else the car's current one, else the one that is shipped: for real rooms, or for the
-    simulator's. Raises ModelError."""
-    current = car / "models" / "current"
-    return load_model(named or (current if current.exists() else PRETRAINED_REAL if real else PRETRAINED))
 
 
 def not_for_real_rooms(model: Model) -> str | None:
@@ -70,7 +62,7 @@ class Wires:
 
 
 def drive_simulated(
-    model: Model,
+    wheel: Wheel,
     settings: Settings,
     folder: Path,
     options: PeopleOptions,
@@ -90,13 +82,13 @@ def drive_simulated(
     Raises UserError when a part fails, the car keeps leaving the road, the track cannot be driven, the page's port is
     taken or what is left behind cannot be written.
     """
-    car = SimulatedCar(model.contract.observation, seed, track, crossings=crossings)
+    car = SimulatedCar(wheel.model.contract.observation, seed, track, crossings=crossings)
     camera = SimulatedCamera(car, realtime=realtime)
-    vehicle = _simulation(model, settings, folder, options, camera, car, laps, wires=wires, realtime=realtime)
+    vehicle = _simulation(wheel, settings, folder, options, camera, car, laps, wires=wires, realtime=realtime)
     snapshots = Snapshots(car, picture) if picture else None
     if snapshots:
         vehicle.add(snapshots, ["cam/image_array", "steering"])
-    left = _drive(vehicle, Logbook(car, _label(car, wires)), model, folder)
+    left = _drive(vehicle, Logbook(car, _label(car, wires)), wheel, folder)
     if snapshots:
         snapshots.save()
     _laps_done(car, laps, left, "try another --seed, or a policy trained for longer")
@@ -104,7 +96,7 @@ def drive_simulated(
 
 
 def drive_by_wire(
-    model: Model,
+    wheel: Wheel,
     settings: Settings,
     folder: Path,
     options: PeopleOptions,
@@ -114,12 +106,12 @@ def drive_by_wire(
     wires: Wires | None = None,
 ) -> None:
     """As drive_simulated, in the simulator at an address, which sets the pace. Raises UserError, also where it went."""
-    spec = model.contract.observation
+    spec = wheel.model.contract.observation
     car = WireCar(address)
     try:
         camera = WireCamera(car, spec.period_s)
-        vehicle = _simulation(model, settings, folder, options, camera, car, laps, wires=wires, realtime=True)
-        left = _drive(vehicle, Logbook(car, _label(car, wires)), model, folder)
+        vehicle = _simulation(wheel, settings, folder, options, camera, car, laps, wires=wires, realtime=True)
+        left = _drive(vehicle, Logbook(car, _label(car, wires)), wheel, folder)
     finally:
         with contextlib.suppress(UserError):  # what failed first is what the driver must know
             car.close()
@@ -128,7 +120,7 @@ def drive_by_wire(
 
 
 def _simulation(
-    model: Model,
+    wheel: Wheel,
     settings: Settings,
     folder: Path,
     options: PeopleOptions,
@@ -141,7 +133,7 @@ def _simulation(
 ) -> Vehicle:
     """A vehicle whose car is simulated; it stops when the laps are done, or cannot be. Raises UserError."""
     simulated = SimulatedDrivetrain(car, camera.clock_ns)
-    vehicle = _vehicle(model, settings, folder, options, camera, simulated, car, wires=wires, realtime=realtime)
+    vehicle = _vehicle(wheel, settings, folder, options, camera, simulated, car, wires=wires, realtime=realtime)
     if wires:
         vehicle.add(_Obeys(simulated), ["steering", "throttle", "guardian/state", "guardian/reason"])
     vehicle.add(_EndsWhen(vehicle, lambda: laps is not None and (car.laps >= laps or car.off_roads >= MOST_OFF_ROADS)))
@@ -157,7 +149,7 @@ def _laps_done(car: SimulatedCar | WireCar, laps: int | None, left: Path | None,
 
 
 def drive_footage(
-    model: Model,
+    wheel: Wheel,
     settings: Settings,
     folder: Path,
     options: PeopleOptions,
@@ -171,15 +163,15 @@ def drive_footage(
     folder: the car's own; a film and a summary go to its drives/.
     Raises UserError when a part fails, the tub cannot be read or what is left behind cannot be written.
     """
-    camera = TubCamera(Tub(tub), model.contract.observation, realtime=realtime)
+    camera = TubCamera(Tub(tub), wheel.model.contract.observation, realtime=realtime)
     nothing = NoDrivetrain(camera.clock_ns)
-    vehicle = _vehicle(model, settings, folder, options, camera, nothing, camera, wires=wires, realtime=realtime)
+    vehicle = _vehicle(wheel, settings, folder, options, camera, nothing, camera, wires=wires, realtime=realtime)
     vehicle.add(_EndsWhen(vehicle, lambda: camera.ended))
-    _tell(_drive(vehicle, Logbook(camera, _label(camera, wires)), model, folder))
+    _tell(_drive(vehicle, Logbook(camera, _label(camera, wires)), wheel, folder))
 
 
 def drive_real(
-    model: Model, settings: Settings, folder: Path, options: PeopleOptions, chosen: CameraChoice, *, wires: Wires | None
+    wheel: Wheel, settings: Settings, folder: Path, options: PeopleOptions, chosen: CameraChoice, *, wires: Wires | None
 ) -> None:
     """Drive with a real camera until Ctrl-C. Nothing moves but, with wires, what hangs on them.
 
@@ -187,36 +179,38 @@ def drive_real(
     Raises UserError where the camera or the servos are missing, the page's port is taken, a part fails or what is left
     behind cannot be written: nothing falls back to a simulated one.
     """
-    spec = model.contract.observation
+    spec = wheel.model.contract.observation
     camera = PiCamera(spec, settings.camera) if chosen.kind == "pi" else UsbCamera(spec, settings.camera, chosen.device)
     for sentence in camera.granted.differs:
         print(f"the camera: {sentence}", file=sys.stderr)
-    if warning := not_for_real_rooms(model):
+    if warning := not_for_real_rooms(wheel.model):
         print(warning, file=sys.stderr)
     place = RealPlace(camera.granted)
     nothing = NoDrivetrain(camera.clock_ns)
     try:
-        vehicle = _vehicle(model, settings, folder, options, camera, nothing, place, wires=wires, realtime=True)
+        vehicle = _vehicle(wheel, settings, folder, options, camera, nothing, place, wires=wires, realtime=True)
     except UserError:
         camera.shutdown()
         raise
-    _tell(_drive(vehicle, Logbook(place, _label(place, wires)), model, folder))
+    _tell(_drive(vehicle, Logbook(place, _label(place, wires)), wheel, folder))
 
 
 def _label(place: Place, wires: Wires | None) -> str:
     return LABELS[type(place)][wires.kind if wires else None]
 
 
-def _drive(vehicle: Vehicle, logbook: Logbook, model: Model, folder: Path) -> Path | None:
+def _drive(vehicle: Vehicle, logbook: Logbook, wheel: Wheel, folder: Path) -> Path | None:
     """Drive to the end, a failure too, then leave what the logbook has; returns where. Raises UserError."""
     vehicle.add(logbook, ["cam/image_array", "cam/t_capture_ns", "drivetrain/t_command_ns", "steering"])
     try:
         vehicle.drive()
     except PartFailed:
         with contextlib.suppress(StorageError):  # what failed first is what the driver must know
-            logbook.leave(folder / DRIVES, model)
+            logbook.leave(folder / DRIVES, wheel.model)
         raise
-    return logbook.leave(folder / DRIVES, model)
+    if wheel.follower:
+        wheel.follower.ended()
+    return logbook.leave(folder / DRIVES, wheel.model)
 
 
 def _tell(left: Path | None) -> None:
@@ -238,7 +232,7 @@ def _wired(wires: Wires, folder: Path, settings: Settings, camera: Camera) -> Dr
 
 
 def _vehicle(
-    model: Model,
+    wheel: Wheel,
     settings: Settings,
     folder: Path,
     options: PeopleOptions,
@@ -252,16 +246,18 @@ def _vehicle(
     """drivetrain: the one without wires. Raises UserError, and leaves nobody at the servos then."""
     wired = _wired(wires, folder, settings, camera) if wires else None
     try:
-        others = _others(model, settings, folder, options, place, wires=wires, realtime=realtime)
+        others = _others(wheel.model, settings, folder, options, place, wires=wires, realtime=realtime)
     except UserError:
         if wired:
             wired.shutdown()
         raise
-    drive, spec = settings.drive, model.contract.observation
+    if wired:
+        wheel.handover.trips = lambda: wired.trips
+    drive, spec = settings.drive, wheel.model.contract.observation
     table = parts_table(
         camera=camera,
         preprocessing=Preprocessing(spec),
-        policy=Policy(model.policy, model.contract, options.constant_throttle),
+        policy=Policy(wheel.handover, options.constant_throttle),
         driver_mode=DriverMode(drive.throttle_multiplier),
         governor=Governor(Limits(drive.throttle_cap, drive.oldest_frame_s, drive.throttle_slew_per_s), camera.clock_ns),
         drivetrain=wired or drivetrain,
@@ -269,16 +265,18 @@ def _vehicle(
             _label(place, wires),
             place,
             camera,
-            model.contract.actions,
             others.words,
             pictures=realtime and sys.stdout.isatty(),
         ),
         **others.parts,
     )
     armed = wires is None or wires.armed  # a simulated car hurts nobody
-    return Vehicle(
+    vehicle = Vehicle(
         table, {"user/mode": drive.mode, "user/armed": armed, "user/stop": False, "recording": options.record}
     )
+    if wheel.follower:
+        vehicle.add(wheel.follower, threaded=True)
+    return vehicle
 
 
 def _others(

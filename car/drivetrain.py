@@ -69,6 +69,8 @@ class Drivetrain:
         self._gone_ns = 0
         self._asked_ns = time.monotonic_ns()  # when the oldest command was sent that has no answer yet
         self._ended = False
+        self._kept_back = False
+        self.trips = 0  # times the guardian took the throttle away though the command was to drive
 
     @property
     def keeper_pid(self) -> int | None:
@@ -102,6 +104,9 @@ class Drivetrain:
             state, reason = self._exchange(command, monotonic_ns)
         except Gone:
             state, reason = self._again(monotonic_ns)
+        kept_back = live and (self._taken_back(state) or (state == "armed" and reason != ""))
+        self.trips += kept_back and not self._kept_back
+        self._kept_back = kept_back
         if live and self._taken_back(state):
             armed, stop = after(Act.STOP if state == "stopped" else Act.DISARM, armed, stop)
             self._why = "" if stop else reason

@@ -6,13 +6,13 @@ from typing import Literal
 
 from car.logbook import DRIVES
 from car.page.part import Page
-from car.recorder import Recorder
+from car.recorder import Recorder, model_id
 from car.simcache_recorder import SimCacheRecorder
 from car.simulated import SimulatedCar
 from car.terminal import HELP, Terminal
 from car.vehicle import Part
 from errors import UserError
-from models.folder import MODEL, Model
+from models.folder import Model
 from settings import Settings
 
 
@@ -70,15 +70,10 @@ def _recorder(
     car: Path, settings: Settings, model: Model, options: PeopleOptions, label: str, judge: SimulatedCar | None
 ) -> Recorder | SimCacheRecorder:
     if options.record_as == "tub":
-        return Recorder(car / DRIVES, model_id(model))
+        return Recorder(car / DRIVES)
     return SimCacheRecorder(
         model.contract, settings, car, source=f"drive, {label}, policy {model_id(model)}", judge=judge
     )
-
-
-def model_id(model: Model) -> str:
-    """Names a model in recordings: its name, and the start of the hash of what the car runs."""
-    return f"{model.manifest.name}@{model.manifest.files[MODEL].sha256[:12]}"
 
 
 def _page(settings: Settings, options: PeopleOptions, label: str, *, simulated: bool) -> Page:

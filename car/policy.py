@@ -4,27 +4,45 @@ import time
 
 import numpy as np
 
-from models.contract import Contract
-from models.decision import decide
-from models.runtime import TFLitePolicy
+from car.handover import Handover
+from models.decision import Decisions, decide
+from models.folder import Model
 
 
 class Policy:
-    """The part around the model and `decide`; remembers the last steering.
+    """The part around the model that decides now, and `decide`; remembers the last steering.
 
     constant_throttle: instead of the policy's, -1 .. +1.
     """
 
-    def __init__(self, policy: TFLitePolicy, contract: Contract, constant_throttle: float | None = None) -> None:
-        self._policy, self._contract, self._constant_throttle = policy, contract, constant_throttle
+    def __init__(self, handover: Handover, constant_throttle: float | None = None) -> None:
+        self._handover, self._constant_throttle = handover, constant_throttle
         self._steering = 0.0
 
-    def run(self, observation: np.ndarray) -> tuple[int, float, float, np.ndarray, float]:
-        """uint8 (size, size, stack) -> action, steering, throttle, advantages float32 (actions,), inference_ms."""
-        started = time.perf_counter()
-        advantages = self._policy.advantages(observation)
-        inference_ms = 1000 * (time.perf_counter() - started)
-        decided = decide(advantages[None], self._contract.actions, np.array([self._steering]))
+    def run(
+        self, observation: np.ndarray, last_throttle: float | None = None, mode: str = "user"
+    ) -> tuple[int, float, float, np.ndarray, float, Model]:
+        """observation: uint8 (size, size, stack); last_throttle: of the last command; mode: who drives.
+
+        Returns action, steering, throttle, advantages float32 (actions,), inference_ms, and the model that decided.
+        """
+        model = self._handover.next(last_throttle)
+        try:
+            decided, advantages, inference_ms, took_ms = self._decide(model, observation)
+        except Exception as error:
+            if self._handover.before is None:
+                raise
+            model = self._handover.give_back(f"{type(error).__name__}: {error}")  # which decides on the same frame
+            decided, advantages, inference_ms, took_ms = self._decide(model, observation)
+        self._handover.decided(took_ms, driving=mode != "user" and bool(last_throttle))
         self._steering = float(decided.steering[0])
         throttle = decided.throttle[0] if self._constant_throttle is None else self._constant_throttle
-        return int(decided.action[0]), self._steering, float(throttle), advantages, inference_ms
+        return int(decided.action[0]), self._steering, float(throttle), advantages, inference_ms, model
+
+    def _decide(self, model: Model, observation: np.ndarray) -> tuple[Decisions, np.ndarray, float, float]:
+        """The decision, its advantages, and how long they took: milliseconds by the clock, and of the processor."""
+        started_s, started_cpu_s = time.perf_counter(), time.thread_time()
+        advantages = model.policy.advantages(observation)
+        took_s, took_cpu_s = time.perf_counter() - started_s, time.thread_time() - started_cpu_s
+        decided = decide(advantages[None], model.contract.actions, np.array([self._steering]))
+        return decided, advantages, 1000 * took_s, 1000 * took_cpu_s

@@ -8,6 +8,7 @@ from queue import SimpleQueue
 import numpy as np
 from numpy.typing import NDArray
 
+from models.folder import MODEL, Model
 from models.left_behind import free_folder, now
 from storage.files import StorageError
 from storage.tub_writer import ColumnType, TubWriter, Value
@@ -33,9 +34,8 @@ COLUMNS: dict[str, ColumnType] = {
 class Recorder:
     """The part behind the drivetrain. Records while `recording`, into one tub for the whole drive."""
 
-    def __init__(self, drives: Path, model_id: str) -> None:
+    def __init__(self, drives: Path) -> None:
         """drives: the folder in which this drive's tub appears with its first record, named by date and time."""
-        self._model_id = model_id
         self._writer = TubWriter(free_folder(drives, "tub", now()), COLUMNS)
         self._waiting: SimpleQueue[dict[str, Value] | int | None] = SimpleQueue()  # records, deletions, the end
         self._thread: threading.Thread | None = None
@@ -69,8 +69,9 @@ class Recorder:
         throttle: float,
         t_capture_ns: int,
         t_command_ns: int,
+        model: Model | None,
     ) -> tuple[bool, int, str]:
-        """frame: RGB uint8 (h, w, 3) or grey (h, w); advantages: float32 (actions,).
+        """frame: RGB uint8 (h, w, 3) or grey (h, w); advantages: float32 (actions,); model: the last that decided.
 
         Returns whether it goes on recording, the records written so far, and what the driver should know.
         """
@@ -92,7 +93,7 @@ class Recorder:
                 "car/angle": steering,
                 "car/throttle": throttle,
                 "latency_ms": (t_command_ns - t_capture_ns) / 1e6,
-                "model/id": self._model_id,
+                "model/id": None if model is None else model_id(model),
             }
             if self._waiting.qsize() < MOST_WAITING:
                 self._put(record)
@@ -136,6 +137,11 @@ class Recorder:
                 self._note, self._failed = f"recording stopped: {error}", True
                 if item is None:
                     return
+
+
+def model_id(model: Model) -> str:
+    """Names a model in recordings: its name, and the start of the hash of what the car runs."""
+    return f"{model.manifest.name}@{model.manifest.files[MODEL].sha256[:12]}"
 
 
 def _gap(advantages: NDArray[np.float32]) -> float | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from car.simulated import REWARDS, SimulatedCar
 from models.contract import Contract
 from models.experience import ALIVE, Episodes, facts
+from models.folder import Model
 from models.observation import Observer
 from settings import Settings
 from storage.outbox import open_outbox
@@ -58,6 +59,7 @@ class SimCacheRecorder:
         throttle: float,
         t_capture_ns: int,
         _t_command_ns: int,
+        _model: Model | None,
     ) -> tuple[bool, int, str]:
         """As Recorder.run. The action is the one of the contract's that is nearest to what the car was told."""
         if self._take_back:

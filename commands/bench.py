@@ -68,6 +68,20 @@ def bench_loop_command(
     report(lambda tick: bench_loop(frames, tub, linear, where, tick), print_table, as_json=as_json)
 
 
+@bench.command("swap")
+def bench_swap_command(
+    runs: Annotated[int, typer.Option(min=1, help="Of each kind, taken in turn; medians are shown.")] = 5,
+    frames: Annotated[int, typer.Option(min=200, help="Camera frames of a run, at 40 a second.")] = 1200,
+    as_json: JsonOption = False,
+) -> None:
+    """The loop while new models are downloaded, tested and take over, beside the same loop left alone."""
+    from car.bench_swap import bench_swap, print_table
+    from sim_bridge.rounds import machine, report
+
+    where = str(machine(os.sched_getaffinity(0)))
+    report(lambda tick: bench_swap(runs, frames, where, tick), print_table, as_json=as_json)
+
+
 def _donkey_linear() -> Path | None:
     """The linear model of donkeycar's, made once where TensorFlow is installed; None where it is not."""
     file = PROJECT / ".peers" / "donkey_linear.tflite"

@@ -69,12 +69,25 @@ def drive(
     constant_throttle: Annotated[
         float | None, typer.Option(min=0, max=1, help="The policy steers; the throttle stays at this, or at the cap.")
     ] = None,
+    follow: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHANNEL",
+            help="Drive what this channel of the store names; what is new takes over when the car stands.",
+        ),
+    ] = None,
+    hot: Annotated[bool, typer.Option("--hot", help="With --follow: a new model takes over while driving.")] = False,
+    place: Annotated[
+        str | None, typer.Option("--place", metavar="PLACE", help="With --follow: the store. Default: settings.toml's.")
+    ] = None,
     car: CarOption = DEFAULT_CAR,
 ) -> None:
     """Drive: the policy at the wheel of the real car on a Raspberry Pi, of the simulated one elsewhere; live."""
-    from car.drive import Wires, choose_model, drive_by_wire, drive_footage, drive_real, drive_simulated
+    from car.drive import Wires, drive_by_wire, drive_footage, drive_real, drive_simulated
+    from car.follower import Channel
     from car.hardware import choose_camera, choose_drivetrain, hardware
     from car.people import PeopleOptions
+    from car.wheel import take_the_wheel
     from settings import load_settings
 
     crossings_need_a_track(crossings, track)
@@ -93,18 +106,23 @@ def drive(
         raise UserError("--record of a recording would be a copy; leave it out, or --camera")
     if armed and chip == "sim":
         raise UserError("--armed is for a drivetrain behind the guardian; add --drivetrain simchip or pca9685")
-    wires = None if chip == "sim" else Wires(chip, armed)
-    as_simcache = form == "simcache"
-    options = PeopleOptions(page, port, record, "simcache" if as_simcache else "tub", constant_throttle)
-    if chosen.kind == "tub":
-        drive_footage(
-            choose_model(car, model, real=True), settings, car, options, chosen.tub, realtime=realtime, wires=wires
+    if follow and model:
+        raise UserError("--follow drives what its channel names; leave it out, or --model")
+    if not follow and (hot or place):
+        raise UserError(
+            "--hot and --place are about a channel that is followed; add --follow CHANNEL, or leave out both"
         )
+    wires = None if chip == "sim" else Wires(chip, armed)
+    options = PeopleOptions(page, port, record, "simcache" if form == "simcache" else "tub", constant_throttle)
+    channel = Channel(follow, place) if follow else None
+    wheel = take_the_wheel(car, model, real=chosen.kind != "sim", channel=channel, hot=hot)
+    if chosen.kind == "tub":
+        drive_footage(wheel, settings, car, options, chosen.tub, realtime=realtime, wires=wires)
     elif address is not None:
-        drive_by_wire(choose_model(car, model), settings, car, options, address, laps=laps, wires=wires)
+        drive_by_wire(wheel, settings, car, options, address, laps=laps, wires=wires)
     elif chosen.kind == "sim":
         drive_simulated(
-            choose_model(car, model),
+            wheel,
             settings,
             car,
             options,
@@ -117,7 +135,7 @@ def drive(
             wires=wires,
         )
     else:
-        drive_real(choose_model(car, model, real=True), settings, car, options, chosen, wires=wires)
+        drive_real(wheel, settings, car, options, chosen, wires=wires)
 
 
 def _values_of_flags(words: list[str], *, simulated: bool, record: bool) -> tuple[str | None, str | None]:

@@ -55,7 +55,7 @@ def evaluate(
 ) -> None:
     """Measure a policy: closed loop on unseen tracks, int8 and float on the same ones, beside a driver that sees it.
     With --tub, open loop on recordings: does it steer as the human did?"""
-    from car.drive import choose_model
+    from car.wheel import choose_model
 
     crossings_need_a_track(crossings, track)
     if tub and track:

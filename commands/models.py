@@ -81,13 +81,14 @@ def models_push(
 
 @models.command("pull")
 def models_pull(channel: ChannelArgument = "stable", place: PlaceOption = None, car: CarOption = DEFAULT_CAR) -> None:
-    """Download the model that a channel names, verify it, and try it out."""
+    """Download the model that a channel names, verify and test it: the car drives it from now on, at first on trial."""
     from commands.progress import bytes_bar
     from models.pull import pull
 
     with bytes_bar("pull") as told:
-        model = pull(car, load_settings(car), place, channel, told)
-    print(f"{model.manifest.name} is in {model.folder}; try  python manage.py drive --model {model.folder}")
+        model, on_trial = pull(car, load_settings(car), place, channel, told)
+    trial = ", on trial at first: one that fails gives way to the one before" if on_trial else ""
+    print(f"the next drive is with {model.manifest.name}{trial}")
 
 
 @models.command("list")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from car.drive import PRETRAINED_REAL
+from car.wheel import PRETRAINED_REAL
 from models.contract import Contract
 from models.decision import Decisions
 from models.folder import Model, load_model

@@ -26,7 +26,8 @@ def remedy(error: OSError) -> str:
     return "name another folder, or mend this one"
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
+    """Have a file's content, or a folder's names, on disk before anything else happens. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -50,7 +51,7 @@ def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
                 os.fsync(file.fileno())
             os.chmod(name, mode)
             os.replace(name, path)
-            _fsync(path.parent)
+            fsync(path.parent)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name)
@@ -74,13 +75,13 @@ def write_folder(path: Path) -> Iterator[Path]:
         try:
             yield staging
             for file in staging.iterdir():
-                _fsync(file)
-            _fsync(staging)
+                fsync(file)
+            fsync(staging)
             old = staging.with_name(staging.name + ".old")
             if path.exists():
                 os.replace(path, old)
             os.replace(staging, path)
-            _fsync(path.parent)
+            fsync(path.parent)
             shutil.rmtree(old, ignore_errors=True)
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)

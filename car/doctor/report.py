@@ -12,8 +12,8 @@ from car.doctor.line import Line, ok
 from car.doctor.machine import disk, load, memory, operating_system, power, python, temperature
 from car.doctor.policy import policy
 from car.doctor.servos import calibration, servo_board
-from car.drive import choose_model
 from car.hardware import choose_camera, device_tree_model, hardware
+from car.wheel import choose_model
 from errors import UserError
 from models.contract import Contract
 from models.folder import Model

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from car.display import COLUMNS, as_text
-from car.drive import PRETRAINED, PRETRAINED_REAL, choose_model, not_for_real_rooms
+from car.drive import not_for_real_rooms
 from car.simulated import SimulatedCamera, SimulatedCar, SimulatedDrivetrain
+from car.wheel import PRETRAINED, PRETRAINED_REAL, choose_model
 from models.contract import Contract
 from models.folder import load_model
 from models.pictures import YELLOW

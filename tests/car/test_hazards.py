@@ -198,11 +198,11 @@ SimulatedCamera.run = run
 POLICY = """
 from car.policy import Policy
 real = Policy.run
-def run(self, observation):
+def run(self, *seen):
     if pulled():
         now()
         {worst}
-    return real(self, observation)
+    return real(self, *seen)
 Policy.run = run
 """
 
@@ -216,7 +216,7 @@ Policy.run = run
         (9, POLICY.format(worst='raise RuntimeError("a bug")')),
         (10, POLICY.format(worst="time.sleep(5)")),
         (10, POLICY.format(worst="time.sleep(0.5)")),
-        (11, POLICY.format(worst='return 0, 0.5, float("nan"), None, 1.0')),
+        (11, POLICY.format(worst='return 0, 0.5, float("nan"), None, 1.0, None')),
     ],
     ids=["blocks", "repeats", "thread dies", "raises", "policy hangs", "policy is 10 times as slow", "NaN"],
 )

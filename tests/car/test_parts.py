@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,9 +8,12 @@ from hypothesis import strategies as st
 
 from car.driver_mode import DriverMode
 from car.governor import LONGEST_STEP_S, Governor, Limits, govern
+from car.handover import Handover
 from car.policy import Policy
 from car.preprocessing import Preprocessing
+from car.wheel import PRETRAINED
 from models.contract import Contract
+from models.folder import Model, load_model
 
 CONTRACT = Contract()
 LIMITS = Limits(throttle_cap=0.2, oldest_frame_s=0.2, throttle_slew_per_s=4.0)
@@ -111,17 +115,23 @@ def test_preprocessing_gives_the_contracts_observation() -> None:
 
 class FixedPolicy:
     def __init__(self, advantages: list[float]) -> None:
-        self._advantages = np.array(advantages, np.float32)
+        self.values = np.array(advantages, np.float32)
 
     def advantages(self, _: np.ndarray) -> np.ndarray:
-        return self._advantages
+        return self.values
+
+
+def fixed(advantages: list[float]) -> Model:
+    """The shipped model's promises around a policy that always says the same."""
+    return replace(load_model(PRETRAINED), policy=FixedPolicy(advantages))
 
 
 def decisions(*rows: list[float]) -> list[int]:
-    part = Policy(FixedPolicy([0] * 7), CONTRACT)
+    model = fixed([0] * 7)
+    part = Policy(Handover(model))
     actions = []
     for row in rows:
-        part._policy = FixedPolicy(row)
+        model.policy.values = np.array(row, np.float32)
         actions.append(part.run(np.zeros(CONTRACT.observation.shape, np.uint8))[0])
     return actions
 
@@ -136,7 +146,7 @@ def test_the_best_action_is_taken_and_a_tie_goes_to_the_nearest_steering() -> No
 def test_a_constant_throttle_outranks_the_policys() -> None:
     observation = np.zeros(CONTRACT.observation.shape, np.uint8)
     for constant, expected in ((None, CONTRACT.actions.throttle[0]), (0.12, 0.12), (0.0, 0.0)):
-        part = Policy(FixedPolicy([0, 0, 0, 0, 0, 0, 9]), CONTRACT, constant)
+        part = Policy(Handover(fixed([0, 0, 0, 0, 0, 0, 9])), constant)
         action, steering, throttle, *_ = part.run(observation)
         assert (action, steering, throttle) == (6, 1.0, expected)
 

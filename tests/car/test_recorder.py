@@ -8,16 +8,20 @@ import pytest
 
 from car import recorder as module
 from car.recorder import MOST_WAITING, Recorder
+from car.wheel import PRETRAINED
+from models.folder import MODEL, load_model
 from storage.files import StorageError
 from storage.tub import Tub
 from storage.tub_writer import TubWriter
 from tests.car.page.car import FRAME, eventually
 from tests.storage.test_tub_writer import donkeys
 
+SHIPPED = load_model(PRETRAINED)
+
 
 @pytest.fixture
 def recorder(tmp_path: Path) -> Iterator[Recorder]:
-    recorder = Recorder(tmp_path / "drives", "mine@0123456789ab")
+    recorder = Recorder(tmp_path / "drives")
     yield recorder
     recorder.shutdown()
 
@@ -36,6 +40,7 @@ def drive(recorder: Recorder, recording: bool | None = True, **other: object) ->
         "throttle": 0.1,
         "t_capture_ns": 10_000_000,
         "t_command_ns": 12_500_000,
+        "model": SHIPPED,
     } | other
     return recorder.run(recording, **row)
 
@@ -46,7 +51,7 @@ def test_a_drive_is_recorded_with_what_the_policy_thought(recorder: Recorder) ->
     for _ in range(3):
         drive(recorder)
     drive(recorder, False)
-    drive(recorder, action=None, advantages=None, pilot_steering=None, pilot_throttle=None)
+    drive(recorder, action=None, advantages=None, pilot_steering=None, pilot_throttle=None, model=None)
     recorder.shutdown()
     records = donkeys(recorder.path)
     assert len(records) == len(Tub(recorder.path).records) == len(list(Tub(recorder.path).images())) == 4
@@ -61,10 +66,11 @@ def test_a_drive_is_recorded_with_what_the_policy_thought(recorder: Recorder) ->
         "car/angle": 0.6,
         "car/throttle": 0.1,
         "latency_ms": 2.5,
-        "model/id": "mine@0123456789ab",
+        "model/id": f"{SHIPPED.manifest.name}@{SHIPPED.manifest.files[MODEL].sha256[:12]}",
     }
     assert expected.items() <= records[0].items()
     assert "pilot/action" not in records[3]
+    assert "model/id" not in records[3]
 
 
 def test_the_frame_is_its_own(recorder: Recorder) -> None:
@@ -128,7 +134,7 @@ def test_two_drives_in_one_second_are_two_folders(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(module, "now", lambda: began)
     names = []
     for _ in range(3):
-        recorder = Recorder(tmp_path, "model")
+        recorder = Recorder(tmp_path)
         recorder.path.mkdir()
         names.append(recorder.path.name)
     assert names == ["2026-11-22-140509-tub", "2026-11-22-140509-tub-2", "2026-11-22-140509-tub-3"]

@@ -1,0 +1,90 @@
+"""May this model drive here? Asked before it is installed, in a process of its own: a file that makes the runtime
+crash, hang or eat the memory ends that process, and nothing else.
+
+    python -m models.selftest FOLDER      one line: its milliseconds a decision, or with exit code 1 what is wrong
+"""
+
+import resource
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from errors import UserError
+from models.folder import Model, ModelError, load_model
+from settings import PROJECT
+
+MOST_OF_PERIOD = 0.5  # of the control period, for a decision: camera, guardian and page need the rest
+_DECISIONS = 50
+_MOST_MEMORY_BYTES = 2 << 30
+_MOST_CPU_S = 60  # a Pi 4 needs 3; of the processor, not of the clock: it must not fail for what else runs
+_LONGEST_S = 600
+
+
+def try_out(folder: Path) -> float:
+    """Files, hashes, contract, golden outputs, finite numbers and how long a decision takes: milliseconds of a
+    processor. Raises ModelError where the model fails one of them."""
+    test = [sys.executable, "-m", "models.selftest", str(folder)]
+    try:
+        done = subprocess.run(  # noqa: S603, our own program
+            test,
+            cwd=PROJECT,
+            env={"PATH": ""},  # the keys of the bucket are nothing to it
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_LONGEST_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(f"{folder} did not come to an end of its test; it is not used") from error
+    said = done.stdout.strip()
+    if done.returncode == 1 and said:
+        raise ModelError(said)
+    if done.returncode != 0:
+        how = f"signal {-done.returncode}" if done.returncode < 0 else f"code {done.returncode}"
+        raise ModelError(f"{folder} ended its test with {how}: it crashes the runtime, or is too large; train it anew")
+    return float(said)
+
+
+def decision_ms(model: Model) -> float:
+    """Milliseconds that a decision takes of a processor, the median of many: other work does not count. Raises
+    ModelError where that is too much of the control period, or an advantage is no finite number."""
+    spec = model.contract.observation
+    observations = np.random.default_rng(0).integers(0, 256, (_DECISIONS, *spec.shape), dtype=np.uint8)
+    took_ms = []
+    for observation in observations:
+        started_ns = time.process_time_ns()
+        advantages = model.policy.advantages(observation)
+        took_ms.append((time.process_time_ns() - started_ns) / 1e6)
+        if not np.isfinite(advantages).all():
+            raise ModelError(f"{model.folder} gives advantages that are no finite numbers; train it anew")
+    typical_ms, most_ms = float(np.median(took_ms)), 1000 * MOST_OF_PERIOD * spec.period_s
+    if typical_ms > most_ms:
+        raise ModelError(
+            f"{model.folder} takes {typical_ms:.0f} ms for a decision on this machine, and {most_ms:.0f} is the most; "
+            "train a smaller one"
+        )
+    return typical_ms
+
+
+def main() -> int:
+    """Returns the exit code."""
+    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY_BYTES, _MOST_MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (_MOST_CPU_S, _MOST_CPU_S))
+    with suppress(OSError):  # when memory runs out, this goes first, and never who drives
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    try:
+        print(decision_ms(load_model(Path(sys.argv[1]))))
+    except UserError as error:
+        print(error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
