@@ -36,7 +36,7 @@ class Drive:
             self.now_ns += PERIOD_NS
             self.car.command = steering, throttle
             told = self.recorder.run(
-                recording, frame, None, None, mode, None, None, None, None, steering, throttle, self.now_ns, 0
+                recording, frame, None, None, mode, None, None, None, None, steering, throttle, self.now_ns, 0, None
             )
         return told
 
@@ -90,7 +90,7 @@ def test_a_faster_camera_gives_a_picture_each_control_period(tmp_path: Path) -> 
     frame = drive.car.advance()
     for number in range(31):
         told = drive.recorder.run(
-            True, frame, None, None, "user", None, None, None, None, 0.0, 0.2, number * PERIOD_NS // 3, 0
+            True, frame, None, None, "user", None, None, None, None, 0.0, 0.2, number * PERIOD_NS // 3, 0, None
         )
     assert told == (True, 10, "")
 
