@@ -79,11 +79,6 @@ class Bicycles:
         """The steering last commanded to each car, float64 (n,)."""
         return self._commands[0, 0]
 
-    def hold(self, steering: np.ndarray) -> None:
-        """As if this steering, (n,), -1 .. +1, had been commanded for long: the wheels stand so."""
-        self._commands[0] = np.clip(steering, -1, 1)
-        self._lagging[0] = np.clip(self._commands[0, 0] * self._gain[0] + self._offset[0], -1, 1)
-
     def step(self, steering: np.ndarray, throttle: np.ndarray) -> None:
         """One control period. steering, throttle: (n,), -1 .. +1, issued at its start, felt `latency_s` later."""
         if self._jitter_s.any():

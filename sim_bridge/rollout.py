@@ -25,10 +25,7 @@ LEFT = 1.6  # half widths from the centre: nothing more is earned
 
 def rolled_out_values(motion: Motion, actions: ActionTable) -> np.ndarray:
     """The return of each action for each car, float32 (n, actions): rewards of at most 1 a step, less the effort of
-    steering away from what the driver holds, and of going on as he would.
-
-    The wheels are imagined to stand as the driver, in the car's place, would hold them. Where they do stand is seen in
-    moving pictures: a network whose goals hang on that learns to go on as it does, and drives off the road so.
+    steering from where the wheels stand to the action, and from the action to what the driver would do next.
 
     Where the actions have several throttle levels, the driver goes on at the lowest: whoever can still slow down was
     not too fast. So the best action is the fastest of which that can be said.
@@ -37,7 +34,6 @@ def rolled_out_values(motion: Motion, actions: ActionTable) -> np.ndarray:
     paces = len(actions.throttle) > 1
     imagined = motion.imagine(len(actions))
     held, throttle = np.tile(commands, (motion.count, 1)).T
-    imagined.bicycles.hold(pure_pursuit(imagined, LOOKAHEAD_M))
     full_m = imagined.bicycles.top_speed_m_s * actions.throttle[-1] * imagined.bicycles.period_s
     value = -EFFORT * (held - imagined.bicycles.steering) ** 2
     alive = np.ones(imagined.count, bool)
