@@ -70,9 +70,19 @@ class Bicycles:
         return self._lagging[1]
 
     @property
+    def top_speed_m_s(self) -> np.ndarray:
+        """At throttle 1, float64 (n,)."""
+        return self._gain[1]
+
+    @property
     def commanded_steering(self) -> np.ndarray:
         """The steering last commanded to each car, float64 (n,)."""
         return self._commands[0, 0]
+
+    def hold(self, steering: np.ndarray) -> None:
+        """As if this steering, (n,), -1 .. +1, had been commanded for long: the wheels stand so."""
+        self._commands[0] = np.clip(steering, -1, 1)
+        self._lagging[0] = np.clip(self._commands[0, 0] * self._gain[0] + self._offset[0], -1, 1)
 
     def step(self, steering: np.ndarray, throttle: np.ndarray) -> None:
         """One control period. steering, throttle: (n,), -1 .. +1, issued at its start, felt `latency_s` later."""

@@ -245,6 +245,6 @@ REAL: Table = {
     "body_share": Small(0.02, 0.15),  # more would hide the road
     "body_colour": Colour(5, 160, 0.4),
     # where it starts
-    "start_offset": Uniform(-0.8, 0.8),  # near the edge too: recovering has to be seen to be learnt
-    "start_heading_deg": Uniform(-30, 30),
+    "start_offset": Uniform(-0.4, 0.4),  # placed by hand; drivers who err see to the rest (trainer/practice.py)
+    "start_heading_deg": Uniform(-15, 15),
 }

@@ -52,7 +52,7 @@ class S3Place(Place):
 
     def read_tagged(self, name: str, most_bytes: int) -> tuple[bytes, str]:
         answer = self._get(name)
-        return b"".join(self._stream(answer, name, most_bytes)), answer["ETag"]
+        return b"".join(self._stream(answer, name, most_bytes)), answer.get("ETag", "")
 
     def write(self, name: str, content: bytes, *, only_if: str | None = None) -> None:
         condition = {} if only_if is None else {"IfNoneMatch": "*"} if only_if == ABSENT else {"IfMatch": only_if}
@@ -101,7 +101,7 @@ class S3Place(Place):
 
     def _stream(self, answer: dict[str, Any], name: str, most_bytes: int) -> Iterator[bytes]:
         """The body of that answer; where it breaks off, the rest of the same version is asked for."""
-        length = answer["ContentLength"]
+        length = answer.get("ContentLength", 0)  # 0 where the server does not tell
         if length > most_bytes:
             answer["Body"].close()
             raise TooLargeError(f"{self.where}/{name} has {length} bytes, and at most {most_bytes} are taken")
@@ -122,7 +122,7 @@ class S3Place(Place):
                 resumes += 1
                 if resumes > _RESUMES:
                     raise
-                answer = self._get(name, Range=f"bytes={done}-", IfMatch=answer["ETag"])
+                answer = self._get(name, Range=f"bytes={done}-", IfMatch=answer.get("ETag", ""))
                 if not answer.get("ContentRange", "").startswith(f"bytes {done}-"):
                     raise
 
@@ -138,7 +138,7 @@ class S3Place(Place):
             raise _refused(error.response, what, self._bucket) from error
         except (HTTPClientError, IncompleteReadError) as error:
             raise _BrokenOffError(f"{what}: {_unreached(error)}") from error
-        except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no address
+        except (BotoCoreError, ValueError, KeyError, RecursionError) as error:  # the last three are of odd answers
             raise StorageError(f"{what}: {_unreached(error)}") from error
 
 
@@ -185,7 +185,7 @@ def _refused(answer: dict[str, Any], what: str, bucket: str) -> StorageError:
         return ConflictError(f"{what} was written by somebody else in the meantime; nothing was changed")
     if code in _REFUSALS:
         return StorageError(f"{what}: {_REFUSALS[code]}")
-    if code == str(status):  # S3 names the error in the body of its answer
+    if code in ("", str(status)):  # S3 names the error in the body of its answer
         return StorageError(f"{what}: {_NO_S3}")
     said = "".join(filter(str.isprintable, str(answer.get("Error", {}).get("Message", ""))))[:120]
     return StorageError(f"{what}: the server answers {status}, {code[:40]} ({said}); look at its log, or try later")
@@ -210,7 +210,8 @@ def _unreached(error: Exception) -> str:
             boto.HTTPClientError,
             boto.IncompleteReadError,
         ): f"{at} broke off, or was silent for {_READ_S} s; look at the network, and try again",
-        ResponseParserError: _NO_S3,
+        (ResponseParserError, KeyError): _NO_S3,
+        RecursionError: _REGION,  # the server sends boto3 from one region to the next
     }
     for kind, meaning in meanings.items():
         if isinstance(error, kind):

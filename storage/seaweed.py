@@ -22,7 +22,7 @@ from settings import S3Settings
 from storage.files import StorageError, remedy
 
 LOOPBACK = "127.0.0.1"
-_START_S, _STOP_S = 30, 10
+_START_S, _STOP_S = 60, 10
 _PORTS = ("master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "admin", "admin.grpc", "s3.grpc")
 
 

@@ -15,6 +15,7 @@ from models.decision import Decisions, decide
 from models.observation import FrameStack, shrink
 from sim_bridge.distributions import EVALUATION
 from sim_bridge.pursuit import pure_pursuit
+from sim_bridge.rollout import SCALE, rolled_out_values
 from sim_bridge.scene import Table
 from sim_bridge.simulator import Simulator
 from sim_bridge.track import CentreLine, Track
@@ -150,15 +151,20 @@ EVALUATION_WORLDS = 0xE7A1  # sets these worlds apart from all that training dra
 
 
 def teacher(contract: Contract) -> Chooser:
-    """The track-seeing pure pursuit driver, at the contract's highest throttle and held to its actions where a policy
-    is: what the cars themselves allow."""
+    """The driver who sees the track: what the cars themselves allow. Held to the contract's actions where a policy is.
+
+    Pure pursuit; where there is a choice of throttle, who takes the best of the rolled-out values.
+    """
     table = contract.actions
+    if len(table.throttle) > 1:
+        return lambda _, cars, simulator: decide(
+            SCALE * rolled_out_values(simulator, table)[cars], table, simulator.bicycles.commanded_steering[cars]
+        )
     commands = np.array([table.decode(action) for action in range(len(table))])
-    fastest = np.flatnonzero(commands[:, 1] == table.throttle[-1])
 
     def choose(_: np.ndarray, cars: np.ndarray, simulator: Simulator) -> Decisions:
         steering = pure_pursuit(simulator)[cars]
-        action = fastest[np.abs(steering[:, None] - commands[fastest, 0]).argmin(axis=1)]
+        action = np.abs(steering[:, None] - commands[:, 0]).argmin(axis=1)
         throttle = commands[action, 1]
         return Decisions(action, steering if table.decoding == "expectation" else commands[action, 0], throttle)
 

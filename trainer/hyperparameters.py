@@ -22,9 +22,13 @@ class Hyperparameters(BaseModel):
     decoding: Annotated[
         Literal["argmax", "expectation"], Field(description="from advantages to a command: see models/decision.py")
     ] = "argmax"
+    throttle: Annotated[
+        Literal["constant", "levels"],
+        Field(description="constant 0.2, or levels of 0.2, 0.4 and 0.6 to slow down for bends with"),
+    ] = "constant"
     envs: Annotated[int, Field(ge=1, le=256, description="cars that gather experience in lock-step")] = 16
     table: Annotated[
-        Literal["training", "wide", "real"],
+        Literal["training", "wide", "real", "racing"],
         Field(description="worlds to train in: a name from sim_bridge/distributions.py"),
     ] = "training"
     reward: Annotated[

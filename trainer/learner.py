@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.contract import Contract
-from models.decision import decide
+from models.decision import Decisions, decide
 from trainer.hyperparameters import Hyperparameters
 from trainer.network import PatchConv2D, q_network
 
@@ -47,9 +47,9 @@ class Learner:
         """uint8 (B, size, size, stack) -> float32 (B, actions)."""
         return self._advantages(observation).numpy()
 
-    def steering(self, observation: np.ndarray) -> np.ndarray:
-        """What the policy commands on wheels that stand straight, uint8 (B, size, size, stack) -> float64 (B,)."""
-        return decide(self.advantages(observation), self.contract.actions, np.zeros(len(observation))).steering
+    def decide(self, observation: np.ndarray) -> Decisions:
+        """What the policy does with wheels that stand straight, uint8 (B, size, size, stack)."""
+        return decide(self.advantages(observation), self.contract.actions, np.zeros(len(observation)))
 
     @tf.function(jit_compile=True)
     def _advantages(self, observation: tf.Tensor) -> tf.Tensor:

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from models.contract import Contract
+from models.decision import Decisions
 from models.observation import shrink
 from sim_bridge.distributions import TABLES
 from sim_bridge.pursuit import pure_pursuit
@@ -30,6 +31,7 @@ LOOKAHEADS_M = (0.45, 0.6, 0.8)  # of the drivers
 MOST_ERROR = 0.5  # of a driver's steering, standard deviation; it lasts a third of a second
 POLICY_SHARE = 0.5  # of the worlds are the policy's to drive
 RESCUE, RESCUE_STEPS = 1.2, 15  # half widths from the centre, where the other driver takes over, and for how long
+NEW_THROTTLE_SHARE = 0.05  # of the steps the other driver takes another throttle, where there are several
 PUSH_SHARE = 0.02  # of the steps begin with a push: any steering, held for 0.2 to 0.6 s
 AHEAD_M = (0.4, 0.8, 1.2)  # where the road's direction is asked for
 FACTS = ("offset", "heading", *(f"bend at {ahead_m} m" for ahead_m in AHEAD_M), "wheels")  # all + left but wheels
@@ -66,7 +68,8 @@ class Practice:
             RawArray(ctypes.c_int32, steps * cars),
         )
         self._arrays = _arrays(self._memory, contract, steps, cars)
-        self._advice, self._advised = RawArray(ctypes.c_double, cars), 0
+        self._advice, self._advised = RawArray(ctypes.c_double, 2 * cars), 0  # steering of all cars, throttle of all
+        self._advice[cars:] = [contract.actions.throttle[0]] * cars
         self._done, self._ended = RawValue(ctypes.c_int64, 0), RawValue(ctypes.c_bool, False)
         self._process = multiprocessing.get_context("spawn").Process(
             target=_drive,
@@ -101,18 +104,18 @@ class Practice:
         slot, car = self._rng.integers(oldest, newest, count) % self._steps, self._rng.integers(0, self._cars, count)
         return Lesson(stacked(views, age, slot, car, self._stack), values[slot, car], facts[slot, car])
 
-    def advise(self, steer: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Where there are new pictures, tell the driving process how the policy steers there.
+    def advise(self, choose: Callable[[np.ndarray], Decisions]) -> None:
+        """Where there are new pictures, tell the driving process what the policy does there.
 
-        steer: uint8 (cars, size, size, stack) -> (cars,), -1 .. +1.
+        choose: uint8 (cars, size, size, stack) -> of as many cars.
         """
         views, _, _, age = self._arrays
         done = self._done.value
         if done > self._advised:
             every = np.arange(self._cars)
-            self._advice[:] = steer(
-                stacked(views, age, np.full(self._cars, (done - 1) % self._steps), every, self._stack)
-            )
+            newest = np.full(self._cars, (done - 1) % self._steps)
+            decided = choose(stacked(views, age, newest, every, self._stack))
+            self._advice[:] = np.concatenate([decided.steering, decided.throttle])
             self._advised = done
 
     def frames_for_calibration(self, count: int) -> np.ndarray:
@@ -146,7 +149,8 @@ def _drive(
     views, values, told, age = _arrays(memory, contract, steps, cars)
     rng, spec = np.random.default_rng(seed), contract.observation
     simulator = Simulator(cars, TABLES[table], seed, spec)
-    throttle = np.full(cars, contract.actions.throttle[-1])
+    levels = np.array(contract.actions.throttle)
+    throttle, pace = rng.choice(levels, cars), np.ones(cars)
     looks_m, errs = rng.choice(LOOKAHEADS_M, cars), rng.uniform(0, MOST_ERROR, cars)
     by_policy = rng.uniform(size=cars) < POLICY_SHARE
     error, pushed = np.zeros((2, cars))
@@ -169,8 +173,13 @@ def _drive(
         pushed = np.where(push, rng.uniform(-1, 1, cars), pushed)
         # What the policy says is of the picture before this one, or of an older one where the trainer is busy: so late
         # it is in slow cars too.
-        steering = np.where(by_policy & (rescue_left <= 0), advice, pure_pursuit(simulator, looks_m) + error)
-        state = simulator.step(np.where(push_left > 0, pushed, steering), throttle)
+        policys = by_policy & (rescue_left <= 0)
+        steering = np.where(policys, advice[:cars], pure_pursuit(simulator, looks_m) + error)
+        throttle = np.where(rng.uniform(size=cars) < NEW_THROTTLE_SHARE, rng.choice(levels, cars), throttle)
+        throttle = np.where(rescue_left > 0, levels[0], throttle)
+        state = simulator.step(
+            np.where(push_left > 0, pushed, steering), pace * np.where(policys, advice[cars:], throttle)
+        )
         steps_here += 1
         astray = np.abs(state.offset_m) / state.half_width_m
         rescue_left = np.where(astray > RESCUE, RESCUE_STEPS, rescue_left - 1)
@@ -183,8 +192,7 @@ def _drive(
             looks_m[leaving] = rng.choice(LOOKAHEADS_M, len(cars_leaving))
             errs[leaving] = rng.uniform(0, MOST_ERROR, len(cars_leaving))
             by_policy[leaving] = rng.uniform(size=len(cars_leaving)) < POLICY_SHARE
-            scale = rng.uniform(0.6, 1.1, len(cars_leaving))  # slower and a little faster than the policy will drive
-            throttle[leaving] = contract.actions.throttle[-1] * scale
+            pace[leaving] = rng.uniform(0.6, 1.1, len(cars_leaving))  # slower and a little faster than it will be
 
 
 def facts(simulator: Simulator) -> np.ndarray:

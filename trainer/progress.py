@@ -33,8 +33,9 @@ class Progress:
 
 def validate(learner: Learner, tracks: int, *, paths: bool = False) -> Summary:
     """Greedy, one lap each, on tracks that are neither trained on nor used by `evaluate`: those of the default
-    evaluation, or of the table `real` where that one is trained on."""
-    table = TABLES["real" if learner.settings.table == "real" else "evaluation"]
+    evaluation, or of the tables `real` and `racing` where those are trained on."""
+    trained_on = learner.settings.table
+    table = TABLES[trained_on if trained_on in ("real", "racing") else "evaluation"]
 
     def advantages(observations: np.ndarray, cars: np.ndarray) -> np.ndarray:
         padded = np.zeros((tracks, *learner.contract.observation.shape), np.uint8)  # one shape: compiled once

@@ -18,12 +18,12 @@ import tensorflow as tf
 
 from errors import UserError
 from models.contract import Contract
+from sim_bridge.rollout import SCALE
 from trainer.hyperparameters import Hyperparameters
 from trainer.learner import Learner, as_input
 from trainer.practice import FACTS, Lesson, Practice
 from trainer.progress import Progress, validate
 
-SCALE = 0.25  # of returns, so that advantages spread about 1, where Huber's loss bends
 WARM_UP = 200  # updates until the learning rate is reached
 
 
@@ -99,7 +99,7 @@ def train(
         while not ended:
             learning_rate = settings.learning_rate * (0.51 + 0.49 * np.cos(np.pi * min(1.0, progress.share)))
             learning_rate *= min(1.0, (1 + updates_here) / WARM_UP)
-            practice.advise(learner.steering)
+            practice.advise(learner.decide)
             lesson = practice.draw(settings.batch)
             loss, progress.q = learner.learn(lesson, learning_rate)
             progress.actions += np.bincount(lesson.values.argmax(axis=1), minlength=len(progress.actions))

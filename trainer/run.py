@@ -53,6 +53,8 @@ from trainer.replay import Replay
 from trainer.tensorboard import TensorBoard
 
 CALIBRATION_FRAMES = 2000
+THROTTLE_LEVELS = (0.2, 0.4, 0.6)  # 1 to 1.5 m/s in bends, and 3 to 4.5 on straights for those who raise their cap
+PACED_TEMPERATURE = 0.1  # sharper than without levels: a mean over fast and slow is too fast for a bend
 SETTINGS, REPORT = "settings.json", "report.png"
 
 
@@ -270,7 +272,10 @@ def _stop_on_ctrl_c(console: Console) -> Iterator:
 
 def _contract(hyperparameters: Hyperparameters) -> Contract:
     """What a policy of these hyper-parameters promises."""
-    return Contract(actions=ActionTable(decoding=hyperparameters.decoding))
+    actions = ActionTable(decoding=hyperparameters.decoding)
+    if hyperparameters.throttle == "levels":
+        actions = actions.model_copy(update={"throttle": THROTTLE_LEVELS, "temperature": PACED_TEMPERATURE})
+    return Contract(actions=actions)
 
 
 def _command(hyperparameters: Hyperparameters, preset: str | None, budget: Budget) -> str:

@@ -13,7 +13,7 @@ def race(car: Path, where: str, model: Path, barrier: Barrier) -> tuple[str, boo
     place, key, trusted = open_place(where), load_key(car), load_trusted(car)
     state = read_state(place, "stable", trusted)
     digest = push(place, model, key)
-    barrier.wait(120)
+    barrier.wait(300)
     try:
         promote(place, state, digest, key, trusted)
     except StoreError as error:

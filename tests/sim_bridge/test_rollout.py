@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from models.contract import ActionTable, Contract
-from sim_bridge.distributions import EVALUATION
-from sim_bridge.rollout import EFFORT, rolled_out_values
+from models.decision import decide
+from sim_bridge.distributions import EVALUATION, RACING
+from sim_bridge.pursuit import pure_pursuit
+from sim_bridge.rollout import EFFORT, LOOKAHEAD_M, SCALE, rolled_out_values
 from sim_bridge.simulator import Simulator
 
 CONTRACT = Contract()
@@ -49,6 +51,7 @@ def test_turning_the_wheels_costs_its_effort(simulator: Simulator, monkeypatch: 
     with_effort = rolled_out_values(simulator, ActionTable(steering=(-1.0, 0.0, 1.0)))
     monkeypatch.setattr("sim_bridge.rollout.EFFORT", 0.0)
     without = rolled_out_values(simulator, ActionTable(steering=(-1.0, 0.0, 1.0)))
+    simulator.bicycles.hold(pure_pursuit(simulator, LOOKAHEAD_M))
     least = EFFORT * (np.array([-1, 0, 1]) - simulator.bicycles.steering[:, None]) ** 2  # and what follows is not free
     assert (without - with_effort >= least - 1e-4).all()
 
@@ -68,3 +71,31 @@ def test_a_car_that_stands_askew_is_steered_back(simulator: Simulator) -> None:
         simulator.bicycles.heading_rad[:] = heading_rad - simulator.state.heading_error_rad + askew_rad
         best = rolled_out_values(simulator, ACTIONS).argmax(axis=1)
         assert (np.sign(np.array(ACTIONS.steering)[best]) == back).mean() > 0.7  # but where the road bends that way
+
+
+def test_with_a_choice_of_throttle_it_is_fast_where_the_road_is_straight() -> None:
+    """And slow before bends that its car cannot drive faster: who never slows down leaves the road."""
+    levels = ActionTable(throttle=(0.2, 0.4, 0.6), decoding="expectation", temperature=0.1)
+    fastest = ActionTable(throttle=(0.6,), decoding="expectation", temperature=0.1)
+    left_the_road = {}
+    throttle, turning = [], []
+    for name, actions in (("levels", levels), ("fastest", fastest)):
+        simulator = Simulator(8, RACING, 5, CONTRACT.observation)
+        off_road = np.zeros(8, bool)
+        for _ in range(160):
+            values = SCALE * rolled_out_values(simulator, actions)
+            decided = decide(values, actions, simulator.bicycles.commanded_steering)
+            if actions is levels:
+                throttle.extend(decided.throttle[~off_road])
+                turning.extend(np.abs(simulator.road_turn(1.0))[~off_road])
+            off_road |= simulator.step(decided.steering, decided.throttle).off_road
+        left_the_road[name] = off_road.sum()
+    assert left_the_road["levels"] == 0
+    assert left_the_road["fastest"] >= 3
+    assert np.corrcoef(throttle, turning)[0, 1] < -0.4
+
+
+def test_what_is_best_does_not_hang_on_where_the_wheels_stand(simulator: Simulator) -> None:
+    values = rolled_out_values(simulator, ACTIONS)
+    simulator.bicycles.hold(np.linspace(-1, 1, 8))
+    np.testing.assert_allclose(rolled_out_values(simulator, ACTIONS), values)

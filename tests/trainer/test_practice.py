@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from models.contract import Contract
+from models.decision import Decisions
 from sim_bridge.distributions import TABLES
 from sim_bridge.simulator import Simulator
 from trainer.practice import FACTS, Practice, facts
@@ -65,10 +66,10 @@ def test_the_policy_drives_some_of_the_worlds(practice: Practice) -> None:
     wheels, deadline = FACTS.index("wheels"), time.monotonic() + 60
     seen, turned = [], []
 
-    def hard_left(observations: np.ndarray) -> np.ndarray:
+    def hard_left(observations: np.ndarray) -> Decisions:
         assert observations.shape == (4, 64, 64, 4)
         seen.append(observations.copy())
-        return np.full(len(observations), -1.0)
+        return Decisions(np.zeros(4, int), np.full(4, -1.0), np.full(4, 0.2))
 
     begun = practice.frames
     while practice.frames < begun + 4 * 200 and time.monotonic() < deadline:

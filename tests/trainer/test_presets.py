@@ -25,7 +25,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     [
         ("gama = 0.8", ["gama is no setting; did you mean gamma?"]),
         ("gamma = 2", ["gamma: input should be less than 1, not 2"]),
-        ("table = 'evaluation'", ["table: input should be 'training', 'wide' or 'real'"]),
+        ("table = 'evaluation'", ["table: input should be 'training', 'wide', 'real' or 'racing'"]),
         ("gamma", ["is not TOML", "mend that line"]),
         (b"\xff", ["cannot read"]),
     ],
@@ -40,4 +40,6 @@ def test_a_preset_that_cannot_be_used_is_one_line(manage, tmp_path: Path, text: 
 
 
 def test_an_unknown_preset_is_one_line_that_names_those_there_are(manage, tmp_path: Path) -> None:
-    assert_one_line(manage("train", "--preset", "quik", "--runs", tmp_path), "no preset 'quik'", "quick, real, wide")
+    assert_one_line(
+        manage("train", "--preset", "quik", "--runs", tmp_path), "no preset 'quik'", "quick, race, real, wide"
+    )
