@@ -1,11 +1,16 @@
 """How people take part in a drive: the page, a pad, the terminal; and the recording of what they and the car did."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from car.logbook import DRIVES
+from car.page.instruments import Camera, Instruments
 from car.page.part import Page
+from car.page.recordings import Recordings
+from car.page.status import About
 from car.recorder import Recorder
+from car.simulated import SimulatedCar
 from car.terminal import HELP, Terminal
 from car.vehicle import Part
 from errors import UserError
@@ -29,13 +34,24 @@ class People:
 
     parts: dict[str, Part | None]
     words: str
+    far_link: str = ""  # to the page, where other machines may open it
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the page can show of the car."""
+
+    label: str  # what it is called
+    camera: Camera
+    pulse_ms: Callable[[], float | None]  # from a frame to its pulse; None where there are no servos
+    simulator: SimulatedCar | None  # who sees the track from above
 
 
 def people(
-    car: Path, settings: Settings, model: Model, options: PeopleOptions, *, label: str, simulated: bool, realtime: bool
+    car: Path, settings: Settings, model: Model, options: PeopleOptions, seen: Seen, *, simulated: bool, realtime: bool
 ) -> People:
-    """label: what the page calls the car. A simulated car's page is for this machine alone; without realtime there is
-    neither page nor pad, for nobody is as fast.
+    """A simulated car's page is for this machine alone; without realtime there is neither page nor pad, for nobody is
+    as fast.
 
     Raises UserError where the page's port is taken.
     """
@@ -48,9 +64,13 @@ def people(
 
         parts["pad"] = Pad(settings.pad.type, settings.pad.device, settings.drive.throttle_cap, recorder)
     if realtime and settings.page.enabled and options.page:
-        page = _page(settings, options, label, simulated=simulated)
+        recordings = Recordings(car / DRIVES, recorder.path if recorder else None, model.folder)
+        page = _page(settings, options, _about(settings, model, seen), recordings, simulated=simulated)
+        progress = seen.simulator.progress if seen.simulator else dict
         parts["page"] = page
+        parts["instruments"] = Instruments(page.server, seen.camera, pulse_ms=seen.pulse_ms, place=progress)
         words.append(f"drive and watch: {page.link}")
+        return People(parts, "\n".join(words), "" if simulated else page.link)
     return People(parts, "\n".join(words))
 
 
@@ -59,11 +79,27 @@ def model_id(model: Model) -> str:
     return f"{model.manifest.name}@{model.manifest.files[MODEL].sha256[:12]}"
 
 
-def _page(settings: Settings, options: PeopleOptions, label: str, *, simulated: bool) -> Page:
+def _about(settings: Settings, model: Model, seen: Seen) -> About:
+    actions = model.contract.actions
+    return About(
+        seen.label,
+        settings.drive.throttle_cap,
+        {
+            "name": model.manifest.name,
+            "sha256": model.manifest.files[MODEL].sha256,
+            "folder": str(model.folder),
+            "trained_on": model.manifest.trained_on,
+        },
+        tuple(actions.decode(action) for action in range(len(actions))),
+        seen.simulator.track() if seen.simulator else None,
+    )
+
+
+def _page(settings: Settings, options: PeopleOptions, about: About, recordings: Recordings, *, simulated: bool) -> Page:
     port = settings.page.port if options.port is None else options.port
 
     def page(at: int) -> Page:
-        return Page(at, everyone=not simulated, label=label, throttle_cap=settings.drive.throttle_cap)
+        return Page(at, about, recordings, everyone=not simulated)
 
     try:
         return page(port)

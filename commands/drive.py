@@ -45,6 +45,12 @@ def drive(
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Of the page. Default: 8887, or as in settings.toml.")
     ] = None,
+    mode: Annotated[
+        Literal["user", "local_angle", "local"] | None,
+        typer.Option(
+            help="Who drives at the start: you, the policy steering, the policy. Default: as in settings.toml."
+        ),
+    ] = None,
     record: Annotated[bool, typer.Option("--record", help="Record from the start, into the car's drives/.")] = False,
     constant_throttle: Annotated[
         float | None, typer.Option(min=0, max=1, help="The policy steers; the throttle stays at this, or at the cap.")
@@ -59,6 +65,8 @@ def drive(
 
     crossings_need_a_track(crossings, track)
     settings = load_settings(car)
+    if mode is not None:
+        settings = settings.model_copy(update={"drive": settings.drive.model_copy(update={"mode": mode})})
     kind = hardware(settings)
     chosen = choose_camera(camera, kind, sim=simulated)
     chip = choose_drivetrain(drivetrain, chosen, kind, sim=simulated)
