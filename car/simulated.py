@@ -13,7 +13,6 @@ from sim_bridge.from_above import track_from_above
 from sim_bridge.simulator import Simulator
 from sim_bridge.track_file import read_centre_line
 
-
 MOST_POINTS = 200  # of a centre line that a browser draws
 LAPS_SHOWN = 5  # of the last ones
 

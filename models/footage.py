@@ -24,7 +24,6 @@ from models.score import (
 )
 from storage.tub import Record, Tub
 
-
 BY_HAND = (None, "user")  # modes in which a human had the steering; the oldest tubs name none
 
 

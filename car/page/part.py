@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from car.arming import Act, after
 from car.page.message import Message
-from car.page.seat import SILENT_NS
 from car.page.recordings import Recordings
+from car.page.seat import SILENT_NS
 from car.page.server import Server
 from car.page.shared import Shared, Shown
 from car.page.status import About

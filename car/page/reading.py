@@ -1,7 +1,7 @@
 """Reads a recording for the page, in a process of its own, after all other work of the machine.
 
 python -m car.page.reading timeline TUB         one line of JSON: what was steered when, and the name of each frame
-python -m car.page.reading score TUB MODEL      lines of JSON: how far it is, at last the score and the policy's steering
+python -m car.page.reading score TUB MODEL      lines of JSON: how far it is, at last score and policy's steering
 python -m car.page.reading zip TUB              a zip of the whole tub
 What cannot be done is a last line {"error": ...}.
 """

@@ -27,8 +27,9 @@ class Clock:
 class Car:
     """`memory` is what the page's row reads and writes; `pad` stands for a pad's steering and throttle."""
 
-    def __init__(self, drives: Path = Path("/nowhere")) -> None:
-        self.page = Page(0, About("A TEST", 0.2), Recordings(drives), everyone=False)
+    def __init__(self, recordings: Recordings = Recordings(Path("/nowhere"))) -> None:  # noqa: B008 - frozen
+        self.page = Page(0, About("A TEST", 0.2), recordings, everyone=False)
+        self.rounds = 0
         self.steering = self.throttle = 0.0
         self.mode, self.recording, self.armed, self.stop = "user", False, False, False
         self.pad: tuple[float, float] | None = None
@@ -37,6 +38,7 @@ class Car:
         self._thread.start()
 
     def round(self) -> None:
+        self.rounds += 1
         row = self.page.run(FRAME, 7, self.mode, self.recording, self.armed, self.stop, *(self.pad or (0, 0)), self.pad)
         self.steering, self.throttle, self.mode, self.recording, self.armed, self.stop = row
 
