@@ -103,7 +103,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_leaves_a_cookie_in_place_of_t
     assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
     again = fetch(car, "/drive", "", headers={"Cookie": cookie.partition(";")[0]})
     assert again.body == response.body
-    for name in ("page.js", "page.css"):
+    for name in ("drive.js", "see.js", "link.js", "page.css"):
         assert f"/static/{name}".encode() in response.body
         static = fetch(car, f"/static/{name}", "")
         assert static.code == 200
@@ -308,6 +308,33 @@ def test_viewers_that_leave_rudely_leave_nothing(car: Car, monkeypatch: pytest.M
     before = server.camera.encodings
     time.sleep(0.3)
     assert server.camera.encodings == before
+
+
+def test_of_five_viewers_three_leave_rudely_and_no_encoder_goes_on(car: Car, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video, "SEND_TIMEOUT_S", 2.0)
+    server = car.page.server
+    viewers = [Viewer(car) for _ in range(5)]
+    for viewer in viewers:
+        viewer.watch(2)
+    viewers[0].socket.close()
+    viewers[1].reset()  # and the third takes nothing any more
+    staying, deadline = viewers[3:], time.monotonic() + 20
+    while server.camera.viewers > 2 and time.monotonic() < deadline:
+        for viewer in staying:
+            viewer.socket.recv(65536)
+    assert server.camera.viewers == 2
+    encodings, frames = server.camera.encodings, car.page.shared.camera.frame[0]
+    for viewer in staying:
+        viewer.received = b""
+        viewer.watch(5)
+    assert server.camera.encodings - encodings <= car.page.shared.camera.frame[0] - frames + 1  # one for both
+    for viewer in staying:
+        viewer.socket.close()
+    eventually(lambda: server.camera.viewers == 0)
+    encodings = server.camera.encodings
+    time.sleep(0.3)
+    assert server.camera.encodings == encodings
+    assert not car.page.shared.camera.watched
 
 
 def test_a_viewer_that_leaves_while_the_camera_stands_is_noticed(car: Car) -> None:

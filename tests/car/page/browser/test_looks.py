@@ -39,7 +39,7 @@ def link(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 def live(opened: Tab) -> None:
     """All that is shown has something to show."""
-    opened.reads("best", "best: steer")
+    opened.reads("best", "best: ")
     opened.until("document.getElementById('picture').naturalWidth === 160")
     opened.until("document.getElementById('observation').naturalWidth === 64")
     opened.until("document.querySelector('[data-chart=steering] polyline').points.length > 100")
