@@ -13,10 +13,12 @@ from car.page.recordings import NoRecording, Recordings
 from models.folder import load_model
 from models.footage import score_clip, steer_through
 from storage.tub import Tub
-from tests.car.page.car import Car, eventually
+from storage.tub_writer import TubWriter
+from tests.car.page.car import FRAME, Car, eventually
 from tests.car.page.test_server import fetch
 from tests.conftest import PRETRAINED
 
+COLUMNS = {"cam/image_array": "image_array", "user/angle": "float"}
 NAME = "2026-05-01-101112-tub"
 
 
@@ -38,14 +40,24 @@ def test_the_list_knows_each_without_reading_it(car: Car, drives: Path) -> None:
     (broken / "images").mkdir(parents=True)
     (broken / "manifest.json").write_text("[]\n")
     (drives / "2026-05-03-101112-drive").mkdir()  # a film, no recording
-    listed = json.loads(fetch(car, "/drives").body)["drives"]
-    assert [one["name"] for one in listed] == [broken.name, NAME]
-    assert listed[0]["records"] is None
-    tub = Tub(drives / NAME)
-    assert listed[1]["records"] == len(tub.records) == 200
-    assert listed[1]["s"] == pytest.approx((tub.records[-1].timestamp_ms - tub.records[0].timestamp_ms) / 1000, abs=0.1)
-    assert listed[1]["preview"] == tub.records[0].image
-    assert not listed[1]["own"]
+    seconds = iter(range(1_800_000_000, 1_900_000_000))
+    ours = TubWriter(drives / "2026-05-04-101112-tub", COLUMNS, clock_s=lambda: float(next(seconds)))
+    for _ in range(1100):  # two catalogs
+        ours.write({"cam/image_array": FRAME, "user/angle": 0.5})
+    ours.delete_last(5)
+    ours.close()
+    first, second, third = json.loads(fetch(car, "/drives").body)["drives"]
+    assert first == {
+        "name": ours.path.name,
+        "own": False,
+        "when": "2027-01-15T08:00:00+00:00",
+        "records": len(Tub(ours.path).records),
+        "s": 1099.0,
+        "preview": "0_cam_image_array_.jpg",
+    }
+    assert first["records"] == 1095
+    assert (second["name"], second["preview"]) == (NAME, "0_cam_image_array_.jpg")
+    assert third == {"name": broken.name, "own": False, "when": None, "records": None, "s": None, "preview": None}
 
 
 def test_all_of_it_needs_the_token(car: Car) -> None:

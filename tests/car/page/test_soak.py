@@ -62,7 +62,7 @@ def test_visitors_leave_nothing(tmp_path: Path) -> None:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=shown, text=True)
     try:
         found = re.search(r"http://127\.0\.0\.1:(\d+)/\?token=(\S+)", process.stdout.readline())
-        port, token, random_ = int(found[1]), found[2], random.Random(1)
+        port, token, random_ = int(found[1]), found[2], random.Random(1)  # noqa: S311
         link = f"ws://127.0.0.1:{port}/wsDrive?token={token}"
         drive, began_s, warm_mb, next_row_s, visits = Watched("drive", process.pid), time.monotonic(), 0.0, 0.0, 0
         print(f"\n{'seconds':>8}{'drive MB':>10}{'visits':>8}")
