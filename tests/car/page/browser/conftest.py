@@ -1,6 +1,7 @@
 """A real Chromium, headless, that opens the page as a person's browser would."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -47,8 +48,11 @@ class Tab:
             self.complaints.append(text)
 
     def until(self, condition: str) -> None:
-        """Until a JavaScript condition holds."""
-        self.page.wait_for_function(condition)
+        """Until a JavaScript condition holds. playwright's own waiting evaluates a string, which the page forbids."""
+        deadline_s = time.monotonic() + PATIENT_MS / 1000
+        while not self.page.evaluate(condition):
+            assert time.monotonic() < deadline_s, f"it never was so: {condition}"
+            self.page.wait_for_timeout(50)
 
     def reads(self, element: str, text: str) -> None:
         """Until the element of this id has the text in it."""
