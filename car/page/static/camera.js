@@ -6,7 +6,11 @@ import { on, state } from "./link.js";
 
 const STREAMS = { picture: "/video", observation: "/policy" };
 
-function watch() { if (!document.hidden) for (const id in STREAMS) $(id).src = `${STREAMS[id]}?${Date.now()}`; }
+/** Not while the page itself is being loaded: a browser would call that unfinished until each stream had a picture. */
+function watch() {
+  if (document.readyState !== "complete") { addEventListener("load", watch, { once: true }); return; }
+  if (!document.hidden) for (const id in STREAMS) $(id).src = `${STREAMS[id]}?${Date.now()}`;
+}
 
 function rest() { for (const id in STREAMS) $(id).removeAttribute("src"); }
 

@@ -53,7 +53,7 @@ def hostile() -> Iterator[int]:
         server.shutdown()
 
 
-def test_without_the_token_there_is_no_page(tab: Callable[..., Tab], car: Car) -> None:
+def test_without_the_token_there_is_no_page(car: Car, tab: Callable[..., Tab]) -> None:
     opened = tab(f"http://127.0.0.1:{car.page.server.port}/")
     assert opened.answer.status == 403
     assert "needs the link that the program printed" in opened.page.inner_text("body")
@@ -61,7 +61,7 @@ def test_without_the_token_there_is_no_page(tab: Callable[..., Tab], car: Car) -
     opened.complaints.clear()  # of the 403
 
 
-def test_with_it_the_page_is_live_and_again_when_reloaded_without(tab: Callable[..., Tab], car: Car) -> None:
+def test_with_it_the_page_is_live_and_again_when_reloaded_without(car: Car, tab: Callable[..., Tab]) -> None:
     opened = tab(car.page.link)
     opened.reads("label", "A TEST")
     opened.until("document.getElementById('picture').naturalWidth === 160")
@@ -74,7 +74,7 @@ def test_with_it_the_page_is_live_and_again_when_reloaded_without(tab: Callable[
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])  # another site; another port of the same
 def test_a_page_of_another_origin_moves_and_sees_nothing(
-    tab: Callable[..., Tab], car: Car, hostile: int, host: str
+    car: Car, hostile: int, tab: Callable[..., Tab], host: str
 ) -> None:
     opened = tab(car.page.link)
     opened.reads("label", "A TEST")
@@ -89,7 +89,7 @@ def test_a_page_of_another_origin_moves_and_sees_nothing(
     opened.complaints.clear()  # its own
 
 
-def test_garbage_on_the_socket_moves_nothing_and_is_counted(tab: Callable[..., Tab], car: Car) -> None:
+def test_garbage_on_the_socket_moves_nothing_and_is_counted(car: Car, tab: Callable[..., Tab]) -> None:
     opened = tab(car.page.link)
     opened.reads("label", "A TEST")
     opened.page.evaluate("""async () => {
