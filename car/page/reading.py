@@ -16,7 +16,7 @@ from typing import Any
 
 from errors import UserError
 from models.folder import load_model
-from models.footage import score_clip, steer_through
+from models.footage import BY_HAND, score_clip, steer_through
 from storage.tub import IMAGES, Tub
 
 NICE = 19
@@ -24,13 +24,14 @@ TELL_S = 0.3  # between two words on how far it is
 
 
 def timeline(tub: Tub) -> dict[str, Any]:
-    """Of each record: when in s since the first, steering and throttle of who drove, the mode, and its frame."""
+    """Of each record: when in s since the first, the human's steering (null where the policy had it) and throttle, the
+    mode, and its frame."""
     records = [record for record in tub.records if record.image is not None]
     began_ms = records[0].timestamp_ms if records else 0.0
     return {
         "t_s": [round((record.timestamp_ms - began_ms) / 1000, 3) for record in records],
         "index": [record.index for record in records],
-        "angle": [record.angle for record in records],
+        "angle": [record.angle if record.mode in BY_HAND else None for record in records],
         "throttle": [record.throttle for record in records],
         "mode": [record.mode for record in records],
         "image": [record.image for record in records],

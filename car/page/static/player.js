@@ -28,7 +28,7 @@ export function play(stage, timeline, source, judged) {
     human.setAttribute("d", angle[n] === null ? "" : arc(angle[n]));
     pilot.setAttribute("d", policy.has(index[n]) ? arc(policy.get(index[n])) : "");
     const theirs = policy.has(index[n]) ? `   policy ${signed(policy.get(index[n]))}` : "";
-    write(now, `${t_s[n].toFixed(1)} s   ${mode[n] ?? ""}   steering ${signed(angle[n] ?? 0)}   throttle ${signed(throttle[n] ?? 0)}${theirs}`);
+    write(now, `${t_s[n].toFixed(1)} s   ${mode[n] ?? ""}   ${angle[n] === null ? "" : `steering ${signed(angle[n])}   `}throttle ${signed(throttle[n] ?? 0)}${theirs}`);
     slider.value = n;
     curve.cursor.setAttribute("d", `M${WIDTH * n / (last || 1)} 0V${HEIGHT}`);
   }
