@@ -46,7 +46,8 @@ def application(server: "Server", static: Path) -> Application:
 
 
 def _with_modules(page: bytes, static: Path) -> bytes:
-    """On a slow link each script that is found only inside another one would cost a round trip."""
+    """On a slow link each script that is found only inside another one would cost a round trip. Those in folders are
+    loaded when they are needed."""
     names = sorted(file.name for file in static.glob("*.js"))
     links = "\n  ".join(f'<link rel="modulepreload" href="/static/{name}">' for name in names)
     return re.sub(rb"<!-- modules.*?-->", links.encode(), page)

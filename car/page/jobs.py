@@ -53,7 +53,7 @@ class Jobs:
             self._running.discard(process)
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            await process.wait()
+            await process.communicate()  # what it had printed already, and its end
 
     def end(self) -> None:
         """The server ends."""

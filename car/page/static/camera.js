@@ -6,11 +6,7 @@ import { on, state } from "./link.js";
 
 const STREAMS = { picture: "/video", observation: "/policy" };
 
-/** Not while the page itself is being loaded: a browser would call that unfinished until each stream had a picture. */
-function watch() {
-  if (document.readyState !== "complete") { addEventListener("load", watch, { once: true }); return; }
-  if (!document.hidden) for (const id in STREAMS) $(id).src = `${STREAMS[id]}?${Date.now()}`;
-}
+function watch() { if (!document.hidden) for (const id in STREAMS) $(id).src = `${STREAMS[id]}?${Date.now()}`; }
 
 function rest() { for (const id in STREAMS) $(id).removeAttribute("src"); }
 
@@ -23,5 +19,11 @@ export function showCamera() {
   write($("note"), state.note || state.reason);
 }
 
-on("open", watch);
+/** The camera's first stream is the page's own, which waits for no script; the policy's begins when that shows something. */
+function begin() {
+  on("open", () => { if ($("observation").src) watch(); });
+  if (document.hidden) rest(); else $("observation").src = STREAMS.observation;
+}
+
+if (document.readyState === "complete") begin(); else addEventListener("load", begin, { once: true });
 document.addEventListener("visibilitychange", () => { if (document.hidden) rest(); else watch(); });

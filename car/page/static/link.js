@@ -1,4 +1,4 @@
-// The socket to the car: what it last said of itself, and what is said to it.
+// The socket to the car: what it last said of itself, and what is said to it. Runs first, and alone: it needs no other file.
 
 export const state = {}; // all that /status has but for its figures, and who drives, as docs/driving.md explains it
 export const SILENT_MS = 500; // the car stops a driver it has not heard for so long; what it does not say, we cannot know

@@ -3,7 +3,7 @@
 import { showTrack } from "./above.js";
 import { showCamera } from "./camera.js";
 import { showCharts } from "./charts.js";
-import "./drives.js";
+import { $ } from "./dom.js";
 import { on } from "./link.js";
 import { showNumbers } from "./numbers.js";
 import { showThinking } from "./thinking.js";
@@ -16,3 +16,5 @@ on("state", () => {
   showTrack();
   showNumbers();
 });
+
+$("shelf").addEventListener("toggle", () => import("./drives/list.js"), { once: true });

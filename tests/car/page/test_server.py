@@ -63,10 +63,10 @@ async def say(socket: WebSocketClientConnection, **said: object) -> None:
 
 
 async def hear(socket: WebSocketClientConnection, **wanted: object) -> dict[str, Any]:
-    """The next state in which these hold."""
-    deadline = time.monotonic() + 10
+    """The next state in which these hold, with what is said once at the beginning."""
+    deadline, state = time.monotonic() + 10, {}
     while time.monotonic() < deadline:
-        state = json.loads(await socket.read_message())
+        state |= json.loads(await socket.read_message())
         if wanted.items() <= state.items():
             return state
     raise AssertionError(f"it was never so: {wanted}; at last {state}")

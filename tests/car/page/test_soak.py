@@ -81,7 +81,7 @@ def test_visitors_leave_nothing(tmp_path: Path) -> None:
         descriptors = len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
         assert descriptors < 60, descriptors
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)  # it draws the film
         assert process.returncode == 0, (tmp_path / "shown").read_text()
     finally:
         process.kill()

@@ -1,7 +1,7 @@
-// The recordings: a list, and for each a preview, the policy's score against the human, a download and an end.
+// Loaded when somebody opens the recordings: a list, and for each a preview, the policy's score against the human, a download and an end.
 
-import { $, make, write } from "./dom.js";
-import { on, state } from "./link.js";
+import { $, make, write } from "../dom.js";
+import { on, state } from "../link.js";
 import { play } from "./player.js";
 
 let playing = null; // the preview that is open
@@ -93,6 +93,7 @@ function ask(drive, buttons, result) {
 }
 
 $("shelf").addEventListener("toggle", () => { if ($("shelf").open) load(); else playing?.close(); });
+load();
 on("state", () => {
   if (recorded && !state.recording && $("shelf").open && !document.querySelector(".stage:not(:empty)")) setTimeout(load, 500);
   recorded = state.recording;

@@ -1,8 +1,8 @@
 // A recording as a film that can be wound: the frames as they were recorded, who steered drawn in; below, the steering
 // of the whole drive. Frames that a slow link cannot bring in time are left out.
 
-import { arc } from "./arc.js";
-import { clamp, make, makeSvg, signed, write } from "./dom.js";
+import { arc } from "../arc.js";
+import { clamp, make, makeSvg, signed, write } from "../dom.js";
 
 const WIDTH = 600, HEIGHT = 60, TICK_MS = 25;
 const SPEEDS = [1, 2, 4];
