@@ -27,7 +27,7 @@ from settings import PROJECT
 from sim_bridge.rounds import machine
 
 PROCESSOR_TIMES, LINK_BIT_PER_S, ROUND_TRIP_MS = 6, 1.6e6, 150
-LIVE = "document.getElementById('picture')?.naturalWidth > 0 && document.getElementById('best').textContent !== ''"
+LIVE = "Boolean(document.getElementById('picture')?.naturalWidth && document.getElementById('best')?.textContent)"
 TIMEOUT_S = 60.0
 
 

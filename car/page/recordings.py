@@ -75,9 +75,9 @@ class Recordings:
             lines = (path / MANIFEST).read_text(encoding="utf-8").splitlines()
             created, catalogs = json.loads(lines[3]), json.loads(lines[4])
             summary["when"] = datetime.fromtimestamp(created["created_at"], UTC).isoformat(timespec="seconds")
-            summary["records"] = catalogs["current_index"] - len(catalogs["deleted_indexes"])
             first, _ = _first_and_last(path / Path(catalogs["paths"][0]).name)
             _, last = _first_and_last(path / Path(catalogs["paths"][-1]).name)
+            summary["records"] = last["_index"] + 1 - len(catalogs["deleted_indexes"])
             summary["s"] = round((last["_timestamp_ms"] - first["_timestamp_ms"]) / 1000, 1)
             if _FRAME.fullmatch(image := first["cam/image_array"]):
                 summary["preview"] = image

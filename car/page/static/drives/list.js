@@ -84,6 +84,7 @@ function ask(drive, buttons, result) {
   keep.focus();
   keep.onclick = () => question.replaceWith(buttons);
   sure.onclick = async () => {
+    playing?.close(); // it may be showing this one
     try {
       const answer = await (await fetch(path(drive.name), { method: "DELETE" })).json();
       if (answer.error) throw new Error(answer.error);
