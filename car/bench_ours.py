@@ -3,10 +3,13 @@
 Started by car/bench_loop.py; prints a JSON list, a dictionary of milliseconds for each frame that was decided on.
 """
 
+import contextlib
 import json
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,17 +22,23 @@ from car.drivetrain import Drivetrain, wanted_guardian
 from car.follower import Follower
 from car.governor import Governor, Limits
 from car.handover import Handover
+from car.page.instruments import Instruments
+from car.page.part import Page
+from car.page.recordings import Recordings
+from car.page.status import About
 from car.policy import Policy
 from car.preprocessing import Preprocessing
 from car.simchip.process import LOG
 from car.simchip.process import start as start_chip
 from car.vehicle import Part, Vehicle, WhoRuns, parts_table
 from car.wheel import PRETRAINED
+from errors import UserError
 from models.folder import load_model
-from settings import DriveSettings
+from settings import PROJECT, DriveSettings
 
 LED0 = 0x06  # the chip's first channel register; four to a channel
 STAGES = ("camera", "preprocessing", "policy", "mode, governor", "guardian, chip")
+COME_WITHIN_S = 30.0
 WIGGLE = 0.03  # of steering, to and fro: every command differs from the last, so that every one is written
 
 
@@ -92,34 +101,66 @@ def measure(
     folder: Path,
     handover: Handover | None = None,
     follower: Follower | None = None,
+    viewers: int | None = None,
 ) -> Measured:
     """Drive so many frames; folder: for the chip's and the guardian's sockets. handover: the shipped model's, where it
-    is left out."""
+    is left out. viewers: of the driver's page, whose parts are left out where it is None."""
     drive = DriveSettings()
     handover = handover or Handover(load_model(PRETRAINED))
-    spec = handover.model.contract.observation
+    model = handover.model
+    spec = model.contract.observation
     start_chip(folder / "simchip", alone_s=1)
     clock = _Clock()
     notes = _Notes(frames, clock)
     camera = BenchCamera(load_frames(spec, tub, luma=True), rate_hz)
     limits = Limits(drive.throttle_cap, drive.oldest_frame_s, drive.throttle_slew_per_s)
+    drivetrain = Drivetrain(wanted_guardian("simchip", folder, drive.oldest_frame_s), camera.clock_ns)
+    page = instruments = None
+    if viewers is not None:
+        actions = model.contract.actions
+        about = About("BENCH", drive.throttle_cap, actions=tuple(actions.decode(one) for one in range(len(actions))))
+        page = Page(0, about, Recordings(folder), everyone=False)
+        instruments = Instruments(page.server, camera, pulse_ms=lambda: drivetrain.pulse_ms)
     table = parts_table(
         camera=camera,
         preprocessing=Preprocessing(spec),
         policy=Policy(handover),
         driver_mode=_Wiggling(),
         governor=Governor(limits, camera.clock_ns),
-        drivetrain=Drivetrain(wanted_guardian("simchip", folder, drive.oldest_frame_s), camera.clock_ns),
+        drivetrain=drivetrain,
         display=notes,
+        page=page,
+        instruments=instruments,
     )
     vehicle = Vehicle(table, {"user/mode": "local", "user/armed": True, "user/stop": False})
     vehicle.profiler, notes.vehicle = clock, vehicle
     if follower is not None:
         vehicle.add(follower, threaded=True)
     camera.start()
-    vehicle.drive()
+    if page and viewers:
+        with _watched(page, viewers):
+            vehicle.drive()
+    else:
+        vehicle.drive()
     samples = _samples(notes.rounds[WARM_UP:], _steering_writes(folder / "simchip" / LOG))
     return Measured(samples, camera.overruns, len(notes.deciders) - 1)
+
+
+@contextlib.contextmanager
+def _watched(page: Page, viewers: int) -> Iterator[None]:
+    """They are there before the drive begins, and until it is over. Raises UserError where they don't come."""
+    command = [sys.executable, "-m", "car.bench_viewers", page.link, str(viewers)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=PROJECT)  # noqa: S603, our own
+    server, deadline_s = page.server, time.monotonic() + COME_WITHIN_S
+    try:
+        while min(len(server.clients), server.camera.viewers, server.policy.viewers) < viewers:
+            if process.poll() is not None or time.monotonic() > deadline_s:
+                raise UserError(f"the {viewers} viewers did not come; take fewer --viewers")
+            time.sleep(0.05)
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _steering_writes(log: Path) -> list[int]:

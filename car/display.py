@@ -1,5 +1,6 @@
 """What the person at the terminal sees: a status line, and where there is a screen, the live picture above it."""
 
+import shutil
 import sys
 import time
 from collections import deque
@@ -8,10 +9,12 @@ from typing import Protocol, TextIO
 import cv2
 import numpy as np
 
+from car.qr_code import qr_code
 from models.folder import Model
 from models.pictures import draw_steering
 
 COLUMNS, ROWS = 80, 30  # characters of the live picture; each shows two pixels, one above the other
+GAP = 2  # columns between two pictures
 PICTURE_PERIOD_S = 0.1
 LINE_PERIOD_S = 5.0  # between status lines where they can't overwrite each other
 
@@ -55,16 +58,20 @@ class Display:
         words: str = "",
         *,
         pictures: bool,
+        code: str = "",
         out: TextIO = sys.stdout,
     ) -> None:
         """label: what it is that drives, in capitals. words: how to take part, shown throughout.
-        pictures: `out` is a terminal that can show them."""
+        pictures: `out` is a terminal that can show them. code: a link that a phone may read off the screen, where
+        nothing else is shown beside the camera's picture and the terminal is wide enough."""
         self._label, self._place, self._camera = label, place, camera
         self._pictures, self._out = pictures, out
         self._latency_ms: deque[float] = deque(maxlen=1000)
         self._frames, self._shown = 0, 0.0
         self._started = time.monotonic()
         self._words = words
+        wide = shutil.get_terminal_size().columns >= COLUMNS + GAP + 2 * ROWS
+        self._code = qr_code(code, 2 * ROWS) if pictures and code and wide else None
         if words and not pictures:
             print(words, file=out, flush=True)
 
@@ -93,8 +100,9 @@ class Display:
             colours = frame if frame.ndim == 3 else cv2.cvtColor(frame, cv2.COLOR_GRAY2RGB)
             picture = cv2.resize(draw_steering(colours, steering), (COLUMNS, 2 * ROWS), interpolation=cv2.INTER_AREA)
             second = self._place.second_picture(2 * ROWS)
+            second = self._code if second is None else second
             if second is not None:
-                picture = np.hstack([picture, np.zeros((2 * ROWS, 2, 3), np.uint8), second])
+                picture = np.hstack([picture, np.zeros((2 * ROWS, GAP, 3), np.uint8), second])
             lines = [
                 *as_text(picture),
                 self.status(),

@@ -14,7 +14,7 @@ from car.drivetrain import Drivetrain, open_drivetrain
 from car.governor import Governor, Limits
 from car.hardware import CameraChoice
 from car.logbook import DRIVES, Logbook
-from car.people import People, PeopleOptions, people
+from car.people import People, PeopleOptions, Seen, people
 from car.pi_camera import PiCamera
 from car.policy import Policy
 from car.preprocessing import Preprocessing
@@ -246,7 +246,13 @@ def _vehicle(
     """drivetrain: the one without wires. Raises UserError, and leaves nobody at the servos then."""
     wired = _wired(wires, folder, settings, camera) if wires else None
     try:
-        others = _others(wheel.model, settings, folder, options, place, wires=wires, realtime=realtime)
+        seen = Seen(
+            _label(place, wires),
+            camera,
+            (lambda: wired.pulse_ms) if wired else lambda: None,
+            place if isinstance(place, SimulatedCar) else None,
+        )
+        others = _others(wheel, settings, folder, options, place, seen, wires=wires, realtime=realtime)
     except UserError:
         if wired:
             wired.shutdown()
@@ -267,6 +273,7 @@ def _vehicle(
             camera,
             others.words,
             pictures=realtime and sys.stdout.isatty(),
+            code=others.far_link,
         ),
         **others.parts,
     )
@@ -280,11 +287,12 @@ def _vehicle(
 
 
 def _others(
-    model: Model,
+    wheel: Wheel,
     settings: Settings,
     folder: Path,
     options: PeopleOptions,
     place: Place,
+    seen: Seen,
     *,
     wires: Wires | None,
     realtime: bool,
@@ -293,16 +301,7 @@ def _others(
     if wires is None and isinstance(place, TubCamera):
         return People({}, "")
     simulated = not isinstance(place, RealPlace) and (wires is None or wires.kind == "simchip")
-    return people(
-        folder,
-        settings,
-        model,
-        options,
-        label=_label(place, wires),
-        simulated=simulated,
-        realtime=realtime,
-        judge=place if isinstance(place, SimulatedCar) else None,
-    )
+    return people(folder, settings, wheel.handover, options, seen, simulated=simulated, realtime=realtime)
 
 
 class _Obeys:

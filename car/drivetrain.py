@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,7 @@ from errors import UserError
 SILENT_NS = 1_000_000_000  # without an answer: something is wrong with it, or with its bus
 HANGS_NS = 2_500_000_000  # a bus that times out answers by then
 AWAY_NS = 3_000_000_000  # a guardian that died is back within half a second, else something is wrong
+UNANSWERED = 16  # commands; more are older than anybody wants to know
 RESTARTED = "the guardian was restarted: arm again"
 
 
@@ -63,6 +65,8 @@ class Drivetrain:
         with contextlib.suppress(OSError):  # when memory runs out, whoever thinks goes before whoever holds the wires
             Path("/proc/self/oom_score_adj").write_text("500")
         self._sequence = 0
+        self._sent: deque[tuple[int, int]] = deque(maxlen=UNANSWERED)  # when, and when its frame was captured, in ns
+        self.pulse_ms: float | None = None  # from a frame to the pulse that it caused, of the newest known
         self._live, self._live_since_ns = False, 0  # `armed` is said, and since when
         self._held = False  # since then the guardian has armed the car
         self._why = ""  # the car was disarmed by no person: the reason, until one arms it again
@@ -132,11 +136,15 @@ class Drivetrain:
         if self._client is None:
             raise Gone
         self._client.send(command)
+        self._sent.append((now_ns, command.t_frame_ns))
         status = self._client.receive()
         if status.state is State.FAILED:
             raise GuardianLost(status.reason)
         if status.t_ns >= self._asked_ns:
             self._asked_ns = now_ns
+        answered = [frame_ns for sent_ns, frame_ns in self._sent if sent_ns <= status.t_ns]
+        if answered:  # it says so once the pulse is written
+            self.pulse_ms = (status.t_ns - answered[-1]) / 1e6
         silent_ns = now_ns - self._asked_ns
         if silent_ns > HANGS_NS and self._keeper is not None:  # else systemd's watchdog does it
             self._keeper.kill()

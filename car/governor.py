@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+NOT_ARMED = "not armed"
 LONGEST_STEP_S = 0.1  # a longer pause between two commands gives no right to a larger jump
 
 
@@ -72,6 +73,6 @@ class Governor:
         if self._stopped:
             throttle, reason = 0.0, "stopped: let go of STOP, then arm again"
         elif armed is not True:
-            throttle, reason = 0.0, "not armed"
+            throttle, reason = 0.0, NOT_ARMED
         self._last, self._last_ns = (steering, throttle), now_ns
         return steering, throttle, reason

@@ -24,6 +24,8 @@ from sim_bridge.simulator import Simulator
 from sim_bridge.track_file import read_centre_line
 
 REWARDS = "laplace of sim_bridge/reward.py"
+MOST_POINTS = 200  # of a centre line that a browser draws
+LAPS_SHOWN = 5  # of the last ones
 
 
 class SimulatedCar:
@@ -104,6 +106,24 @@ class SimulatedCar:
     def moment(self) -> Callable[[int], np.ndarray]:
         """Draws `second_picture` as it is now, whenever it is called."""
         return partial(track_from_above, self.simulator.worlds[0].track, self.simulator.centre_m()[0])
+
+    def track(self) -> dict[str, object]:
+        """For whoever draws it: points_m, [x, y] of the closed centre line from the start on, and width_m."""
+        track = self.simulator.worlds[0].track
+        points = track.points[:: -(-len(track.points) // MOST_POINTS)]
+        return {"points_m": np.round(points, 2).tolist(), "width_m": round(float(track.width_m), 2)}
+
+    def progress(self) -> dict[str, object]:
+        """How far and how well it has driven, as a driver wants to know it now; times are simulated ones."""
+        return {
+            "laps": self.laps,
+            "lap_s": [round(one, 2) for one in self.lap_s[-LAPS_SHOWN:]],
+            "best_lap_s": round(min(self.lap_s), 2) if self.lap_s else None,
+            "lap_so_far_s": round(self.driven_s - self._lap_began_s, 1),
+            "off_roads": self.off_roads,
+            "offset_m": round(self.offset_m, 3),
+            "position_m": np.round(self.simulator.centre_m()[0], 2).tolist(),
+        }
 
     def figures(self) -> dict[str, object]:
         """How far and how well it has driven since the beginning, all starts together; lap times are simulated ones."""

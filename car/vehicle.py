@@ -52,6 +52,7 @@ def parts_table(
     display: Part,
     pad: Part | None = None,
     page: Part | None = None,
+    instruments: Part | None = None,
     terminal: Part | None = None,
     recorder: Part | None = None,
 ) -> list[Row]:
@@ -80,6 +81,10 @@ def parts_table(
             ("steering", "throttle", "governor/reason")),
         Row(drivetrain, ("steering", "throttle", "cam/t_capture_ns", "user/armed", "user/stop"),
             ("drivetrain/t_command_ns", "guardian/state", "guardian/reason", "user/armed", "user/stop")),
+        Row(instruments, ("cam/t_capture_ns", "drivetrain/t_command_ns", "steering", "throttle",
+                          "user/armed", "user/stop", "governor/reason", "guardian/state", "guardian/reason",
+                          "pilot/observation", "pilot/steering", "pilot/throttle", "pilot/action", "pilot/advantages",
+                          "pilot/inference_ms")),
         Row(display, ("cam/image_array", "cam/t_capture_ns", "drivetrain/t_command_ns", "steering", "throttle",
                       "governor/reason", "pilot/advantages", "guardian/reason", "pilot/model")),
         Row(recorder, ("recording", "cam/image_array", "user/steering", "user/throttle", "user/mode",

@@ -58,6 +58,9 @@ def bench_loop_command(
     linear: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A .tflite of donkeycar's linear model. Default: made here.")
     ] = None,
+    viewers: Annotated[
+        int | None, typer.Option(min=0, max=12, help="Measure it once more, with so many who watch the driver's page.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Milliseconds from a frame to the pulse in the simulated chip, stage by stage, beside donkeycar's own parts."""
@@ -65,7 +68,7 @@ def bench_loop_command(
     from sim_bridge.rounds import machine, report
 
     linear, where = linear or _donkey_linear(), str(machine(os.sched_getaffinity(0)))
-    report(lambda tick: bench_loop(frames, tub, linear, where, tick), print_table, as_json=as_json)
+    report(lambda tick: bench_loop(frames, tub, linear, where, tick, viewers), print_table, as_json=as_json)
 
 
 @bench.command("swap")

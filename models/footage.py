@@ -24,6 +24,8 @@ from models.score import (
 )
 from storage.tub import Record, Tub
 
+BY_HAND = (None, "user")  # modes in which a human had the steering; the oldest tubs name none
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -91,7 +93,7 @@ def steer_through(
     Raises ScoreError where no record has a human angle, TubError where no frame can be read.
     """
     readable = [record for record, _ in tub.images()]
-    records = tuple(record for record in readable if record.angle is not None)
+    records = tuple(record for record in readable if record.angle is not None and record.mode in BY_HAND)
     if not records:
         raise ScoreError(
             f"{tub.path}: none of its {len(tub.records)} records has a human angle (user/angle); "

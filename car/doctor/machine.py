@@ -66,11 +66,10 @@ def memory(root: Path) -> Line:
 
 def power(root: Path) -> Line:
     """The Pi's throttling flags: a weak battery shows here before anything else. Only a Pi has them."""
-    flags = _throttling_flags(root)
+    flags = throttling_flags(root)
     if flags is None:
         return Line("power", "warn", "its throttling flags cannot be read", "type vcgencmd get_throttled")
-    now = [words for bit, words in THROTTLED_NOW.items() if flags >> bit & 1]
-    before = [words for bit, words in THROTTLED_NOW.items() if flags >> bit + THROTTLED_SINCE_BOOT & 1]
+    now, before = throttling_words(flags)
     remedy = "charge the battery, use a short thick cable, a supply of 5 V 3 A or more, and a cooler where it is hot"
     if now:
         return Line("power", "fail", f"now {', '.join(now)} (flags {flags:#x})", remedy)
@@ -79,7 +78,13 @@ def power(root: Path) -> Line:
     return ok("power", "no throttling since it was started")
 
 
-def _throttling_flags(root: Path) -> int | None:
+def throttling_words(flags: int) -> tuple[list[str], list[str]]:
+    """What is wrong now, and what was at some time since the Pi was started."""
+    now = [words for bit, words in THROTTLED_NOW.items() if flags >> bit & 1]
+    return now, [words for bit, words in THROTTLED_NOW.items() if flags >> bit + THROTTLED_SINCE_BOOT & 1]
+
+
+def throttling_flags(root: Path) -> int | None:
     """From the kernel's file, else from vcgencmd; None where neither says."""
     for file in sorted(root.glob("sys/devices/platform/soc*/*firmware*/get_throttled")):
         try:

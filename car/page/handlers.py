@@ -1,41 +1,41 @@
-"""What the server answers. The addresses and messages are donkeycar's (/drive, /wsDrive, /video), behind a token."""
+"""Every address of the page. Those that donkeycar has (/drive, /wsDrive, /video) are as there, behind a token."""
 
-import asyncio
-import contextlib
-import json
-import socket
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
-from tornado.iostream import StreamClosedError
-from tornado.web import Application, HTTPError, RequestHandler, StaticFileHandler
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.web import Application, HTTPError, StaticFileHandler
 
-from car.page.budget import Budget
+from car.page import drive_handlers as drives
+from car.page.drive_socket import DriveSocket
+from car.page.guarded import Guarded
 from car.page.message import MOST_BYTES, Refused, parse
+from car.page.status import driver, figures, state
+from car.page.video import Video
 
 if TYPE_CHECKING:
     from car.page.server import Server
 
-MOST_CLIENTS = 12  # sockets, and again video streams
-STATE_PERIOD_S = 0.1
-SEND_TIMEOUT_S = 5.0  # a viewer that takes nothing for so long is gone
-SEND_BUFFER_BYTES = 16384  # of the system, per viewer: a slow link shows few pictures, not old ones
-BOUNDARY = b"--boundarydonotcross"
-NO_TOKEN = "This page needs the link that the program printed when it started, with its token.\n"  # noqa: S105
-
 
 def application(server: "Server", static: Path) -> Application:
-    """Every address of the page."""
+    """server: with its pictures made."""
     ours = {"server": server}
-    page = (static / "index.html").read_bytes()
+    page = _with_modules((static / "index.html").read_bytes(), static)
+    name = r"([A-Za-z0-9._-]+)"
     return Application(
         [
             ("/", _Page, ours | {"page": page}),
             ("/drive", _Page, ours | {"page": page}),
-            ("/wsDrive", _Socket, ours),
-            ("/video", _Video, ours),
+            ("/wsDrive", DriveSocket, ours),
+            ("/video", Video, ours | {"pictures": server.camera}),
+            ("/policy", Video, ours | {"pictures": server.policy}),
+            ("/status", _Status, ours),
+            ("/drives", drives.Drives, ours),
+            (f"/drives/{name}\\.zip", drives.Zip, ours),
+            (f"/drives/{name}", drives.Drive, ours),
+            (f"/drives/{name}/timeline", drives.Timeline, ours),
+            (f"/drives/{name}/score", drives.Score, ours),
+            (f"/drives/{name}/frames/{name}", drives.Frame, ours),
             ("/static/(.*)", _Static, {"path": str(static)}),
         ],
         log_function=lambda _handler: None,  # tornado's would write addresses, and so the token
@@ -45,45 +45,21 @@ def application(server: "Server", static: Path) -> Application:
     )
 
 
-class _Guarded(RequestHandler):
-    """Nothing without the token: in the address, or in the cookie that the page left."""
-
-    def initialize(self, server: "Server", **_more: Any) -> None:
-        self.server = server
-
-    @property
-    def _cookie_name(self) -> str:
-        return f"token_{self.server.port}"  # browsers don't tell the ports of a host apart
-
-    def set_default_headers(self) -> None:
-        self.set_header("Cache-Control", "no-store")
-        self.set_header(
-            "Content-Security-Policy",
-            "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'none'",
-        )
-        self.set_header("Cross-Origin-Resource-Policy", "same-origin")
-        self.set_header("Referrer-Policy", "no-referrer")
-        self.set_header("X-Content-Type-Options", "nosniff")
-
-    def prepare(self) -> None:
-        if not self.server.knows(self.get_query_argument("token", None) or self.get_cookie(self._cookie_name) or ""):
-            raise HTTPError(403)
-        origin = self.request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != self.request.headers.get("Host", "").lower():
-            raise HTTPError(403)  # a page of somebody else's, in the browser of one who has the cookie
-
-    def write_error(self, status_code: int, **_more: Any) -> None:
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(NO_TOKEN if status_code == 403 else f"{status_code}\n")
+def _with_modules(page: bytes, static: Path) -> bytes:
+    """On a slow link each script that is found only inside another one would cost a round trip. Those in folders are
+    loaded when they are needed."""
+    names = sorted(file.name for file in static.glob("*.js"))
+    links = "\n  ".join(f'<link rel="modulepreload" href="/static/{name}">' for name in names)
+    return re.sub(rb"<!-- modules.*?-->", links.encode(), page)
 
 
-class _Page(_Guarded):
+class _Page(Guarded):
     def initialize(self, server: "Server", page: bytes) -> None:  # type: ignore[override]
         super().initialize(server)
         self._page = page
 
     def get(self) -> None:
-        self.set_cookie(self._cookie_name, self.server.token, httponly=True, samesite="Strict")
+        self.set_cookie(self.cookie_name, self.server.token, httponly=True, samesite="Strict")
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.write(self._page)
 
@@ -103,99 +79,13 @@ class _Page(_Guarded):
         self.write({})
 
 
-class _Socket(_Guarded, WebSocketHandler):
-    """One browser: says where to go, hears how the car is."""
-
-    async def get(self, *args: Any, **kwargs: Any) -> None:
-        if len(self.server.clients) >= MOST_CLIENTS:
-            raise HTTPError(503)
-        await super().get(*args, **kwargs)
-
-    def open(self, *_args: str, **_kwargs: str) -> None:
-        self.server.clients.add(self)
-        self._budget = Budget()
-        self._telling = asyncio.create_task(self._tell())
-
-    def on_message(self, message: str | bytes) -> None:
-        shared, affordable = self.server.shared, self._budget.spend()
-        try:
-            heard = parse(message)
-        except Refused:
-            shared.refused += 1
-        else:
-            if affordable or heard.stop:  # a STOP is never too much
-                shared.hear(self, heard)
-            else:
-                shared.refused += 1
-        if self._budget.flooded:
-            self.close(1008, "too many messages")
-
-    def on_close(self) -> None:
-        self.server.shared.seat.leave(self)
-        self.server.clients.discard(self)
-        self._telling.cancel()
-
-    async def _tell(self) -> None:
-        """The car's state, again and again, at most as fast as it is taken."""
-        with contextlib.suppress(WebSocketClosedError, StreamClosedError):
-            while True:
-                await self.write_message(json.dumps(self._state()))
-                await asyncio.sleep(STATE_PERIOD_S)
-
-    def _state(self) -> dict[str, Any]:
-        shared = self.server.shared
-        shown, command = shared.shown, shared.seat.command()
-        driver = "pad" if shown.pad_drives else "nobody" if command is None else "other"
-        return {
-            "driveMode": shown.mode,  # this and the next two: donkeycar's names
-            "recording": shown.recording,
-            "num_records": shown.records,
-            "armed": shown.armed,
-            "stopped": shown.stopped,
-            "driver": "you" if command and command.who is self else driver,
-            "steering": round(shown.steering, 3),
-            "throttle": round(shown.throttle, 3),
-            "reason": shown.reason,
-            "note": shown.note,
-            "refused": shared.refused,
-            "label": self.server.label,
-            "throttle_cap": self.server.throttle_cap,
-        }
-
-
-class _Video(_Guarded):
-    """MJPEG, as donkeycar sends it; each picture once, the next when this one is taken."""
-
-    _sending: asyncio.Task[Any] | None = None
-
-    async def get(self) -> None:
-        pictures = self.server.pictures
-        if pictures.viewers >= MOST_CLIENTS:
-            raise HTTPError(503)
-        self.set_header("Content-Type", f"multipart/x-mixed-replace;boundary={BOUNDARY.decode()}")
-        stream = getattr(self.request.connection, "stream", None)
-        if stream is not None:
-            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        self._sending = asyncio.current_task()
-        pictures.enter()
-        try:
-            number = 0
-            while True:
-                number, jpeg = await pictures.after(number)
-                self.write(BOUNDARY + b"\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg))
-                self.write(jpeg + b"\r\n")
-                await asyncio.wait_for(self.flush(), SEND_TIMEOUT_S)
-        except (StreamClosedError, TimeoutError, asyncio.CancelledError):
-            if stream is not None:
-                stream.close()
-        finally:
-            pictures.leave()
-
-    def on_connection_close(self) -> None:
-        """The viewer is gone, maybe while there is no new frame to notice it with."""
-        super().on_connection_close()
-        if self._sending:
-            self._sending.cancel()
+class _Status(Guarded):
+    def get(self) -> None:
+        """Everything that the page shows, for a script; docs/driving.md explains each key."""
+        server = self.server
+        watching = {"power": server.power.flags, "pages": len(server.clients), "viewers": server.camera.viewers}
+        whole = server.about.as_json() | state(server.shared) | figures(server.shared) | watching
+        self.write(whole | {"driver": driver(server.shared)})
 
 
 class _Static(StaticFileHandler):

@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 
 from car.arming import Act, after
 from car.page.message import Message
+from car.page.recordings import Recordings
 from car.page.seat import SILENT_NS
 from car.page.server import Server
 from car.page.shared import Shared, Shown
+from car.page.status import About
 
 LEFT = f"the page that drove was closed, or silent for {SILENT_NS // 1_000_000} ms: the car was stopped"
 PAD = "a pad was switched on, and drives now: the car was stopped"
@@ -19,18 +21,16 @@ THROTTLE_HELD = "let go of the throttle, then arm"
 class Page:
     """Never waits for the server: it takes what was said since the last round, and leaves what is to be shown."""
 
-    def __init__(self, port: int, *, everyone: bool, label: str, throttle_cap: float) -> None:
+    def __init__(self, port: int, about: About, recordings: Recordings, *, everyone: bool) -> None:
         """port: 0 takes a free one. everyone: from all networks, else from this machine alone.
-        label: what the page calls the car; throttle_cap: what a full stick on the page means.
 
         Raises UserError where the port is taken.
         """
         self.shared = Shared()
-        self.server = Server(self.shared, port, everyone=everyone, label=label, throttle_cap=throttle_cap)
+        self.server = Server(self.shared, port, about, recordings, everyone=everyone)
         self._driver: object = None  # who had the wheel in the last round
         self._armed_here = False
         self._note = ""
-        self._frames = 0
 
     @property
     def link(self) -> str:
@@ -82,9 +82,8 @@ class Page:
         why = guardian_reason or reason or ""  # the last word first, as in the terminal
         shown = Shown(mode, recording, records or 0, armed, stop, steering or 0.0, throttle or 0.0, why)
         self.shared.shown = replace(shown, note=note or self._note, pad_drives=bool(pad_drives))
-        if self.shared.watched and frame is not None:
-            self._frames += 1
-            self.shared.frame = (self._frames, frame.copy())  # the camera may use its memory again
+        if self.shared.camera.watched and frame is not None:
+            self.shared.camera.show(frame.copy())  # the camera may use its memory again
             self.server.tell_viewers()
         if pad_drives:
             return user_steering or 0.0, user_throttle or 0.0, mode, recording, armed, stop

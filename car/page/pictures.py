@@ -1,4 +1,4 @@
-"""The camera's pictures for those who watch: encoded when one of them is ready for the next, and only then."""
+"""Pictures for those who watch: encoded when one of them is ready for the next, and only then."""
 
 import asyncio
 
@@ -6,22 +6,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from car.page.shared import Shared
+from car.page.shared import Channel
 
 JPEG_QUALITY = 75
 
 
 def encode(frame: NDArray[np.uint8]) -> bytes:
     """RGB uint8 (h, w, 3) or grey uint8 (h, w) -> JPEG."""
-    bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) if frame.ndim == 3 else frame
+    bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) if frame.ndim == 3 else np.ascontiguousarray(frame)
     return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
 
 
 class Pictures:
     """Lives in the server's thread. However many watch, a frame is encoded once; if nobody does, not at all."""
 
-    def __init__(self, shared: Shared) -> None:
-        self._shared = shared
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
         self._viewers = 0
         self._fresh = asyncio.Event()
         self._encoded: tuple[int, bytes] = (0, b"")
@@ -35,13 +35,13 @@ class Pictures:
     def enter(self) -> None:
         """One more watches."""
         self._viewers += 1
-        self._shared.watched = True
+        self._channel.watched = True
 
     def leave(self) -> None:
         """One of them does no more."""
         self._viewers -= 1
         if self._viewers == 0:
-            self._shared.watched, self._shared.frame = False, None
+            self._channel.watched, self._channel.frame = False, None
             self._fresh.clear()
 
     def tell(self) -> None:
@@ -50,7 +50,7 @@ class Pictures:
 
     async def after(self, number: int) -> tuple[int, bytes]:
         """The newest frame's number and JPEG, once it is newer than `number`."""
-        while (frame := self._shared.frame) is None or frame[0] <= number:
+        while (frame := self._channel.frame) is None or frame[0] <= number:
             self._fresh.clear()
             await self._fresh.wait()
         if frame[0] != self._encoded[0]:

@@ -14,9 +14,13 @@ from tornado.netutil import bind_sockets
 
 from car.page.budget import Budget
 from car.page.handlers import application
+from car.page.jobs import Jobs
 from car.page.message import MOST_BYTES
 from car.page.pictures import Pictures
+from car.page.power import Power
+from car.page.recordings import Recordings
 from car.page.shared import Shared
+from car.page.status import About
 from errors import UserError
 
 STATIC = Path(__file__).parent / "static"
@@ -25,9 +29,9 @@ STATIC = Path(__file__).parent / "static"
 class Server:
     """Serves until `end`. Only those who have the link, with its token, see or move anything."""
 
-    def __init__(self, shared: Shared, port: int, *, everyone: bool, label: str, throttle_cap: float) -> None:
+    def __init__(self, shared: Shared, port: int, about: About, recordings: Recordings, *, everyone: bool) -> None:
         """As Page. Raises UserError where the port is taken."""
-        self.shared, self.label, self.throttle_cap = shared, label, throttle_cap
+        self.shared, self.about, self.recordings = shared, about, recordings
         self.clients: set[object] = set()  # open sockets
         self.posts = Budget()  # of all who use no socket
         self.token = secrets.token_urlsafe(12)
@@ -59,7 +63,11 @@ class Server:
 
     def tell_viewers(self) -> None:
         """From the loop's thread: there is a new frame."""
-        self._call(self.pictures.tell)
+        self._call(self._tell_viewers)
+
+    def _tell_viewers(self) -> None:
+        self.camera.tell()
+        self.policy.tell()
 
     def end(self) -> None:
         """From the loop's thread: stop serving. Returns at once."""
@@ -73,13 +81,17 @@ class Server:
 
     async def _serve(self) -> None:
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
-        self.pictures = Pictures(self.shared)
+        self.camera, self.policy = Pictures(self.shared.camera), Pictures(self.shared.policy)
+        self.jobs, self.power = Jobs(), Power()
         server = HTTPServer(
             application(self, STATIC), max_body_size=MOST_BYTES, max_header_size=16384, idle_connection_timeout=60
         )
         server.add_sockets(self._sockets)
         self._ready.set()
+        watching = asyncio.create_task(self.power.watch())
         await self._ending.wait()
+        watching.cancel()
+        self.jobs.end()
         server.stop()
         await server.close_all_connections()
 

@@ -49,6 +49,16 @@ def test_without_donkeycars_model_ours_stands_alone_and_the_remedy_is_said() -> 
     assert "make install-trainer" in console.export_text()
 
 
+def test_viewers_of_the_page_are_a_contestant_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_loop, "BLOCKS", 1)
+    result = bench_loop.bench_loop(60, None, None, "here", lambda done, of: None, viewers=2)
+    alone, watched = result.contestants
+    assert (alone.name, watched.name) == ("this car", "this car, 2 watch its page")
+    assert watched.decisions >= 15
+    assert [stage.name for stage in watched.stages] == [stage.name for stage in alone.stages]
+    assert result.times_donkeycar_p99 is None
+
+
 def test_a_contestant_that_fails_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"car\.bench_ours could not be measured: .*no donkeycar tub"):
         bench_loop.bench_loop(200, tmp_path / "nowhere", None, "here", lambda done, of: None)

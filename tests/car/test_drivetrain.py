@@ -1,10 +1,12 @@
 """What `drive` says when there are no wires to hold."""
 
+import time
 from pathlib import Path
 
 import pytest
 
 from calibration.car_file import nominal, save_calibration
+from car.drivetrain import open_drivetrain
 from tests.conftest import assert_one_line
 
 
@@ -40,3 +42,19 @@ def assert_no_drive(process, *words: str) -> None:
     assert complaint.startswith("manage.py: ")
     for word in words:
         assert word in complaint, complaint
+
+
+def test_how_long_a_frame_takes_to_its_pulse_is_known(tmp_path: Path) -> None:
+    """A real guardian on the simulated chip; each frame is 30 ms old when its command is given."""
+    drivetrain = open_drivetrain("simchip", tmp_path, 0.2, time.monotonic_ns)
+    assert drivetrain.pulse_ms is None
+    try:
+        for _ in range(200):
+            frame_ns = time.monotonic_ns() - 30_000_000
+            drivetrain.run(0.1, 0.0, frame_ns, False, False)
+            time.sleep(0.02)
+            if drivetrain.pulse_ms is not None:
+                break
+        assert 30 <= drivetrain.pulse_ms < 10_000
+    finally:
+        drivetrain.shutdown()

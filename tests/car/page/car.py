@@ -3,11 +3,14 @@
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from car.page.part import Page
+from car.page.recordings import Recordings
+from car.page.status import About
 
 FRAME = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)  # noise: a large JPEG
 
@@ -24,8 +27,9 @@ class Clock:
 class Car:
     """`memory` is what the page's row reads and writes; `pad` stands for a pad's steering and throttle."""
 
-    def __init__(self) -> None:
-        self.page = Page(0, everyone=False, label="A TEST", throttle_cap=0.2)
+    def __init__(self, recordings: Recordings = Recordings(Path("/nowhere"))) -> None:  # noqa: B008 - frozen
+        self.page = Page(0, About("A TEST", 0.2), recordings, everyone=False)
+        self.rounds = 0
         self.steering = self.throttle = 0.0
         self.mode, self.recording, self.armed, self.stop = "user", False, False, False
         self.pad: tuple[float, float] | None = None
@@ -34,6 +38,7 @@ class Car:
         self._thread.start()
 
     def round(self) -> None:
+        self.rounds += 1
         row = self.page.run(FRAME, 7, self.mode, self.recording, self.armed, self.stop, *(self.pad or (0, 0)), self.pad)
         self.steering, self.throttle, self.mode, self.recording, self.armed, self.stop = row
 

@@ -8,6 +8,7 @@ import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -16,11 +17,15 @@ import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.websocket import WebSocketClientConnection, WebSocketClosedError, websocket_connect
 
-from car.page import handlers, seat
+from car.page import drive_socket, seat, video
 from car.page.budget import AT_ONCE, MOST_DROPPED
 from car.page.part import LEFT, Page
+from car.page.recordings import Recordings
+from car.page.status import About
 from errors import UserError
 from tests.car.page.car import FRAME, Car, eventually
+
+ABOUT = About("A TEST", 0.2)
 
 
 @pytest.fixture
@@ -58,10 +63,10 @@ async def say(socket: WebSocketClientConnection, **said: object) -> None:
 
 
 async def hear(socket: WebSocketClientConnection, **wanted: object) -> dict[str, Any]:
-    """The next state in which these hold."""
-    deadline = time.monotonic() + 10
+    """The next state in which these hold, with what is said once at the beginning."""
+    deadline, state = time.monotonic() + 10, {}
     while time.monotonic() < deadline:
-        state = json.loads(await socket.read_message())
+        state |= json.loads(await socket.read_message())
         if wanted.items() <= state.items():
             return state
     raise AssertionError(f"it was never so: {wanted}; at last {state}")
@@ -98,7 +103,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_leaves_a_cookie_in_place_of_t
     assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
     again = fetch(car, "/drive", "", headers={"Cookie": cookie.partition(";")[0]})
     assert again.body == response.body
-    for name in ("page.js", "page.css"):
+    for name in ("drive.js", "see.js", "link.js", "page.css"):
         assert f"/static/{name}".encode() in response.body
         static = fetch(car, f"/static/{name}", "")
         assert static.code == 200
@@ -239,7 +244,7 @@ def test_donkeycars_post_drives_until_it_is_silent(car: Car) -> None:
 
 def pictures(received: bytes) -> list[np.ndarray]:
     """The whole JPEGs of a stream, RGB."""
-    parts = received.split(handlers.BOUNDARY + b"\r\n")[1:-1]
+    parts = received.split(video.BOUNDARY + b"\r\n")[1:-1]
     decoded = []
     for part in parts:
         head, _, body = part.partition(b"\r\n\r\n")
@@ -260,7 +265,7 @@ class Viewer:
         self.received = self.socket.recv(65536)
 
     def watch(self, count: int) -> list[np.ndarray]:
-        while self.received.count(handlers.BOUNDARY) < count + 2:  # one is in the header
+        while self.received.count(video.BOUNDARY) < count + 2:  # one is in the header
             self.received += self.socket.recv(65536)
         return pictures(self.received.partition(b"\r\n\r\n")[2])
 
@@ -275,34 +280,61 @@ def test_viewers_see_the_camera_each_picture_once_and_encoded_once_for_all(car: 
         seen = viewer.watch(5)
         assert len(seen) >= 5
         assert np.abs(cv2.blur(seen[0], (9, 9)).astype(int) - cv2.blur(FRAME, (9, 9))).mean() < 12
-    encodings = car.page.server.pictures.encodings
-    assert encodings <= car.page.shared.frame[0]  # and not 3 times that
+    encodings = car.page.server.camera.encodings
+    assert encodings <= car.page.shared.camera.frame[0]  # and not 3 times that
     for viewer in viewers:
         viewer.socket.close()
 
 
 def test_nobody_watches_nothing_is_encoded(car: Car) -> None:
     time.sleep(0.2)
-    assert car.page.server.pictures.encodings == 0
-    assert car.page.shared.frame is None
+    assert car.page.server.camera.encodings == 0
+    assert car.page.shared.camera.frame is None
 
 
 @pytest.mark.parametrize("leave", ["close", "reset", "freeze"])
 def test_viewers_that_leave_rudely_leave_nothing(car: Car, monkeypatch: pytest.MonkeyPatch, leave: str) -> None:
     """freeze: the link is gone, nobody says so; the stream stands still until the server gives it up."""
-    monkeypatch.setattr(handlers, "SEND_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(video, "SEND_TIMEOUT_S", 2.0)
     server = car.page.server
     viewers = [Viewer(car) for _ in range(3)]
     for viewer in viewers:
         viewer.watch(2)
-    assert server.pictures.viewers == 3
+    assert server.camera.viewers == 3
     for viewer in viewers if leave != "freeze" else []:
         viewer.socket.close() if leave == "close" else viewer.reset()
-    eventually(lambda: server.pictures.viewers == 0)
-    assert not car.page.shared.watched
-    before = server.pictures.encodings
+    eventually(lambda: server.camera.viewers == 0)
+    assert not car.page.shared.camera.watched
+    before = server.camera.encodings
     time.sleep(0.3)
-    assert server.pictures.encodings == before
+    assert server.camera.encodings == before
+
+
+def test_of_five_viewers_three_leave_rudely_and_no_encoder_goes_on(car: Car, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video, "SEND_TIMEOUT_S", 2.0)
+    server = car.page.server
+    viewers = [Viewer(car) for _ in range(5)]
+    for viewer in viewers:
+        viewer.watch(2)
+    viewers[0].socket.close()
+    viewers[1].reset()  # and the third takes nothing any more
+    staying, deadline = viewers[3:], time.monotonic() + 20
+    while server.camera.viewers > 2 and time.monotonic() < deadline:
+        for viewer in staying:
+            viewer.socket.recv(65536)
+    assert server.camera.viewers == 2
+    encodings, frames = server.camera.encodings, car.page.shared.camera.frame[0]
+    for viewer in staying:
+        viewer.received = b""
+        viewer.watch(5)
+    assert server.camera.encodings - encodings <= car.page.shared.camera.frame[0] - frames + 1  # one for both
+    for viewer in staying:
+        viewer.socket.close()
+    eventually(lambda: server.camera.viewers == 0)
+    encodings = server.camera.encodings
+    time.sleep(0.3)
+    assert server.camera.encodings == encodings
+    assert not car.page.shared.camera.watched
 
 
 def test_a_viewer_that_leaves_while_the_camera_stands_is_noticed(car: Car) -> None:
@@ -310,12 +342,12 @@ def test_a_viewer_that_leaves_while_the_camera_stands_is_noticed(car: Car) -> No
     viewer.watch(2)
     car.park()
     viewer.socket.close()
-    eventually(lambda: car.page.server.pictures.viewers == 0)
+    eventually(lambda: car.page.server.camera.viewers == 0)
 
 
 def test_so_many_and_no_more(car: Car) -> None:
     async def crowd() -> None:
-        sockets = [await _connect(address(car, "/wsDrive", scheme="ws")) for _ in range(handlers.MOST_CLIENTS)]
+        sockets = [await _connect(address(car, "/wsDrive", scheme="ws")) for _ in range(drive_socket.MOST_SOCKETS)]
         with pytest.raises(HTTPClientError, match="503"):
             await _connect(address(car, "/wsDrive", scheme="ws"))
         for one in sockets:
@@ -323,7 +355,7 @@ def test_so_many_and_no_more(car: Car) -> None:
 
     asyncio.run(crowd())
     eventually(lambda: not car.page.server.clients)
-    viewers = [Viewer(car) for _ in range(handlers.MOST_CLIENTS)]
+    viewers = [Viewer(car) for _ in range(video.MOST_VIEWERS)]
     assert fetch(car, "/video").code == 503
     for viewer in viewers:
         viewer.socket.close()
@@ -331,13 +363,13 @@ def test_so_many_and_no_more(car: Car) -> None:
 
 def test_a_taken_port_is_told_in_one_line(car: Car) -> None:
     with pytest.raises(UserError, match=r"port \d+ cannot be had .*Address already in use; .*--port") as raised:
-        Page(car.page.server.port, everyone=False, label="", throttle_cap=0.2)
+        Page(car.page.server.port, ABOUT, Recordings(Path()), everyone=False)
     assert "\n" not in str(raised.value)
 
 
 def test_a_simulated_cars_page_is_for_this_machine_alone(car: Car) -> None:
     assert [one.getsockname()[0] for one in car.page.server._sockets] == ["127.0.0.1"]
-    everyone = Page(0, everyone=True, label="", throttle_cap=0.2)
+    everyone = Page(0, ABOUT, Recordings(Path()), everyone=True)
     assert "0.0.0.0" in [one.getsockname()[0] for one in everyone.server._sockets]  # noqa: S104
     assert everyone.server.token not in (car.page.server.token, "")
     everyone.shutdown()
