@@ -1,4 +1,4 @@
-"""`calibrate camera`: the lens from pictures of the printed board, and how it is mounted from one of it on the floor."""
+"""`calibrate camera`: the lens from pictures of the printed board, and its mount from one of it on the floor."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,8 +24,8 @@ def with_lens(
     size = photos[0].size
     if abs(size[0] / size[1] / ASPECT - 1) > 0.01:
         raise CalibrationError(
-            f"the pictures are {size[0]} x {size[1]}; the car drives by pictures of 4 to 3, so take them with calibrate "
-            "camera itself, or at 640 x 480"
+            f"the pictures are {size[0]} x {size[1]}; the car drives by pictures of 4 to 3, so take them with "
+            "calibrate camera itself, or at 640 x 480"
         )
     fit = fit_lens([photo.seen for photo in photos], size)
     lens = fit.lens
@@ -142,7 +142,7 @@ def _draw_curve(
 
 
 def in_camera(points: np.ndarray, pose: Pose) -> np.ndarray:
-    """From the car's frame (forward, left, up of the lens) to the camera's (right, down, ahead), float64 (n, 3) each."""
+    """From the car's frame (forward, left, up of the lens) to the camera's (right, down, ahead), float64 (n, 3)."""
     forward, left, up = points.T
     pitch, roll = np.radians(pose.pitch_deg), np.radians(pose.roll_deg)
     ahead, above = forward * np.cos(pitch) - up * np.sin(pitch), forward * np.sin(pitch) + up * np.cos(pitch)

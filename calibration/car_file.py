@@ -1,6 +1,6 @@
 """calibration/car.toml in the car's folder: what its servo board, servo and motor controller take, its lens and how it
-is mounted, how the car turns, how fast and how late it is. Strict: an unknown key, a pulse out of range or ends in the wrong
-places are errors. Every uncertainty is the half width within which the true value lies in 95 of 100 cases."""
+is mounted, how the car turns, how fast and how late it is. Strict: an unknown key, a pulse out of range or ends in the
+wrong places are errors. Every uncertainty is the half width within which the true value lies in 95 of 100 cases."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

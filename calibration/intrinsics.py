@@ -127,13 +127,21 @@ def fit_lens(seen: Sequence[Seen], size: tuple[int, int]) -> Fit:
             f"the corners are {error_px:.1f} pixels from where a lens would show them; is the board flat, and are the "
             "pictures all of one camera? Nothing was saved"
         )
-    focal_px = [
-        fit[0].focal_px[0] for left_out in range(len(unlike)) if (fit := _without(unlike, left_out, size, lens.kind))
+    others = [
+        (other[0].focal_px[0], shape.fov_deg, shape.fisheye)
+        for left_out in range(len(unlike))
+        if (other := _without(unlike, left_out, size, lens.kind)) and (shape := shape_of(other[0]))
     ]
     # Jackknife: B. Efron, C. Stein, The jackknife estimate of variance (1981).
-    count = len(focal_px)
-    deviation_px = float(np.sqrt((count - 1) / count * np.sum((np.array(focal_px) - np.mean(focal_px)) ** 2)))
-    return Fit(lens, error_px, 2 * deviation_px, fits[1][1] if len(fits) > 1 else float("inf"))
+    spread = 2 * np.sqrt((len(others) - 1) * np.var(others, axis=0))
+    return Fit(
+        lens,
+        shape_of(lens),
+        error_px,
+        max(float(spread[0]), 1e-3 * lens.focal_px[0]),
+        Shape(max(float(spread[1]), 0.1), max(float(spread[2]), 0.01)),
+        fits[1][1] if len(fits) > 1 else float("inf"),
+    )
 
 
 def _without(seen: Sequence[Seen], left_out: int, size: tuple[int, int], kind: Kind) -> tuple[Intrinsics, float] | None:

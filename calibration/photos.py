@@ -68,8 +68,8 @@ def read_photos(folder: Path) -> list[Photo]:
 def take_photos(camera: Camera, terminal: Terminal) -> list[Photo]:
     """Of the board in a person's hand, until there are enough that differ. Raises CalibrationError who gives up."""
     terminal.say(
-        f"Hold the board before the camera, so that it fills a third of the picture or more. {WANTED} pictures: in the\n"
-        "middle, in each corner, near and far, and tilted, up to 40 degrees, to all sides."
+        f"Hold the board before the camera, so that it fills a third of the picture or more. {WANTED} pictures: in\n"
+        "the middle, in each corner, near and far, and tilted, up to 40 degrees, to all sides."
     )
     photos: list[Photo] = []
     while len(photos) < WANTED:

@@ -84,5 +84,5 @@ def calibrate(what: Literal["steering", "throttle"], kind: Literal["simchip", "p
     before = load_calibration(car) or nominal()
     procedure = calibrate_steering if what == "steering" else calibrate_throttle
     with PulsesToGuardian(kind, car, before) as drivetrain:
-        after = procedure(before, drivetrain, Terminal(input, print))
+        after = procedure(before, drivetrain, _at_terminal())
     return save_calibration(car, after)
