@@ -39,7 +39,7 @@ def _board() -> cv2.aruco.CharucoBoard:
 def corner_places(numbers: np.ndarray, square_m: float) -> np.ndarray:
     """Where the corners with these numbers are on the board: float64 (n, 3) metres, columns, rows and 0."""
     places = np.asarray(_board().getChessboardCorners(), np.float64)[numbers]
-    return places * square_m
+    return np.asarray(places * square_m)
 
 
 def draw_board(pixels_per_square: int) -> np.ndarray:

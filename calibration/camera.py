@@ -1,16 +1,18 @@
 """`calibrate camera`: the lens from pictures of the printed board, and its mount from one of it on the floor."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from calibration.board import Seen, corner_places
-from calibration.car_file import CalibrationError, CarCalibration, LensCalibration, with_found
+from calibration.car_file import CalibrationError, CarCalibration, LensCalibration, path_of, with_found
 from calibration.intrinsics import FEWEST_CORNERS, Fit, Intrinsics, fit_lens
 from calibration.photos import Photo
 from calibration.pose import FloorFit, Pose, floor_pose
+from storage.files import write_file
 
 ASPECT = 4 / 3  # of the frame that the car drives by
 ENLARGED = 20  # times: how the corners' errors are drawn
@@ -81,6 +83,44 @@ def lens_of(section: LensCalibration) -> Intrinsics:
         (section.middle_x_px, section.middle_y_px),
         section.distortion,
     )
+
+
+def with_lens_drawn(
+    car: Path, before: CarCalibration, photos: Sequence[Photo], method: str, say: Callable[[str], None]
+) -> CarCalibration:
+    """As with_lens; says what was found, and leaves a picture of it in the car's folder. Raises CalibrationError,
+    StorageError."""
+    after, fit = with_lens(before, photos, method)
+    path = leave_picture(car, "lens.png", draw_photos(photos, fit.lens))
+    say(
+        f"{fit.lens.kind} lens: focal length {fit.lens.focal_px[0]:.1f} ± {fit.focal_uncertainty_px:.1f} px of "
+        f"{fit.lens.size[0]}, {fit.shape.fov_deg:.1f} degrees across; the corners are {fit.error_px:.2f} px off, as "
+        f"the other kind of lens {fit.others_error_px:.2f} px; drawn in {path}"
+    )
+    return after
+
+
+def with_pose_drawn(
+    car: Path, before: CarCalibration, floor: Photo, square_m: float, method: str, say: Callable[[str], None]
+) -> CarCalibration:
+    """As with_pose, and else as with_lens_drawn."""
+    after, fit = with_pose(before, floor, square_m, method)
+    assert before.lens is not None  # noqa: S101 - with_pose has it
+    path = leave_picture(car, "pose.png", draw_pose(floor.picture, lens_of(before.lens), fit.pose))
+    pose, doubt = fit.pose, fit.uncertainty
+    say(
+        f"the camera is {pose.height_m:.3f} ± {doubt.height_m:.3f} m high, looks down by {pose.pitch_deg:.1f} ± "
+        f"{doubt.pitch_deg:.1f} degrees, leans to the right by {pose.roll_deg:.1f} ± {doubt.roll_deg:.1f}; the corners "
+        f"are {fit.error_px:.2f} px off; a grid of 10 cm is drawn in {path}"
+    )
+    return after
+
+
+def leave_picture(car: Path, name: str, picture: np.ndarray) -> Path:
+    """A PNG beside car.toml. Raises StorageError."""
+    path = path_of(car).with_name(name)
+    write_file(path, cv2.imencode(".png", picture)[1].tobytes())
+    return path
 
 
 def draw_photos(photos: Sequence[Photo], lens: Intrinsics) -> np.ndarray:

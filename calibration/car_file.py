@@ -121,14 +121,14 @@ class LensCalibration(_Section):
 
 
 class PoseCalibration(_Section):
-    """[pose]: of the camera above flat ground. A drive shows no height."""
+    """[pose]: of the camera above flat ground. A drive shows neither height nor roll."""
 
     height_m: Annotated[float | None, Field(gt=0, le=1)] = None
     height_uncertainty_m: Positive | None = None
     pitch_deg: Annotated[float, Field(ge=-30, le=90, description="down from the horizontal")]
     pitch_uncertainty_deg: Positive
-    roll_deg: Annotated[float, Field(ge=-45, le=45, description="clockwise as the camera sees")]
-    roll_uncertainty_deg: Positive
+    roll_deg: Annotated[float | None, Field(ge=-45, le=45, description="clockwise as the camera sees")] = None
+    roll_uncertainty_deg: Positive | None = None
 
 
 class VehicleCalibration(_Section):
@@ -209,6 +209,33 @@ def nominal() -> CarCalibration:
 def load_calibration(car: Path) -> CarCalibration | None:
     """The calibration of the car in this folder, None where there is none. Raises CalibrationError."""
     return read_toml(path_of(car), CarCalibration, CalibrationError)
+
+
+def read_calibration(path: Path) -> CarCalibration:
+    """Of a car's folder, or of a car.toml itself. Raises CalibrationError, where there is none too."""
+    file = path_of(path) if path.is_dir() else path
+    if (calibration := read_toml(file, CarCalibration, CalibrationError)) is None:
+        raise CalibrationError(f"there is no {file}; name a car's folder, or the car.toml that calibrate has written")
+    return calibration
+
+
+def known_or_nominal(car: Path, serial: str) -> CarCalibration:
+    """What a new calibration of the car in this folder builds on. serial: of the Raspberry Pi, '' elsewhere.
+
+    Raises CalibrationError, for a file that was made on another car too.
+    """
+    before = load_calibration(car) or nominal()
+    if not made_on(before, serial):
+        raise CalibrationError(
+            f"{path_of(car)} is from another car (its Raspberry Pi is {before.car}, this one {serial}); move it away, "
+            "and calibrate this one from the beginning; nothing was saved"
+        )
+    return before.model_copy(update={"car": serial or before.car})
+
+
+def made_on(calibration: CarCalibration, serial: str) -> bool:
+    """Whether it may be of the car with this Raspberry Pi: not where both are known and differ."""
+    return not serial or not calibration.car or calibration.car == serial
 
 
 def with_found(

@@ -43,8 +43,10 @@ class Intrinsics:
         points = np.asarray(points_px, np.float64).reshape(-1, 1, 2)
         distortion = np.array(self.distortion)
         if self.kind == "fisheye":
-            return cv2.fisheye.undistortPoints(points, self.matrix, distortion, criteria=ITERATIONS).reshape(-1, 2)
-        return cv2.undistortPointsIter(points, self.matrix, distortion, None, None, ITERATIONS).reshape(-1, 2)
+            straight = cv2.fisheye.undistortPoints(points, self.matrix, distortion, criteria=ITERATIONS)
+        else:
+            straight = cv2.undistortPointsIter(points, self.matrix, distortion, np.eye(3), np.eye(3), ITERATIONS)
+        return np.asarray(straight).reshape(-1, 2)
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """The inverse: where points in the camera's frame (right, down, ahead), float64 (n, 3), are seen, (n, 2)."""
@@ -163,7 +165,7 @@ def _fit(seen: Sequence[Seen], size: tuple[int, int], kind: Kind) -> tuple[Intri
         else:
             error_px, matrix, distortion, _, _ = cv2.calibrateCamera(
                 [place.astype(np.float32) for place in places], [picture.astype(np.float32) for picture in pictures],
-                size, None, None, criteria=ITERATIONS,
+                size, np.eye(3), np.zeros(5), criteria=ITERATIONS,
             )  # fmt: skip
     except cv2.error:
         return None

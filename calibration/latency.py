@@ -16,12 +16,13 @@ from calibration.terminal import Terminal
 from models.score import cut, smooth
 from storage.tub import Tub
 
-DELAYS_S = np.arange(0.0, 0.5, 0.005)
+LONGEST_S, COARSE_S, FINE_S = 0.5, 0.025, 0.005  # of the delays that are tried: first coarsely, then near the best
 LAGS_S = (0.001, *np.arange(0.02, 0.21, 0.02).tolist())  # of servos: time constants
 LEAST_CORRELATION = 0.6  # less, and the picture does not follow the commands
 PARTS = 4  # of the recording, fitted on their own, for the uncertainty
 SEED, WEAVE_S = 0, 16.0
 BETWEEN_S = 1.0  # two pieces of a recording
+CONSTANT = 1e-9  # a spread up to this is rounding
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,8 @@ def refusal(weave: Weave, found: Delay) -> str:
             "the motor controller answers backwards (calibrate throttle), or the camera is mirrored; nothing was saved"
         )
     return (
-        f"the picture does not follow the commands (correlation {found.correlation:.2f}, {LEAST_CORRELATION} is needed): did "
-        "the car move, and is there something to see in the upper half of the picture? Nothing was saved"
+        f"the picture does not follow the commands (correlation {found.correlation:.2f}, not {LEAST_CORRELATION}): "
+        "did the car move? Is there anything to see in the upper half of the picture? Nothing was saved"
     )
 
 
@@ -122,18 +123,21 @@ def fit_delay(weave: Weave, first: int = 0, last: int | None = None) -> Delay:
     if not pieces:
         return Delay(0.0, 0.0, 0.0)
     seen = np.concatenate([smooth(_filled(weave.turned[piece])[1:], period_s) for piece in pieces])
-    best = Delay(0.0, 0.0, -1.0)
     time_s, turned = _followed(weave)
-    for lag_s, would_turn in zip(LAGS_S, turned, strict=True):
-        for delay_s in DELAYS_S:
-            at = np.interp(weave.frame_s - delay_s, time_s, would_turn)  # how far, by each frame
-            told = np.concatenate([smooth(np.diff(at[piece], prepend=np.nan)[1:], period_s) for piece in pieces])
-            if told.std() < 1e-9 or seen.std() < 1e-9:
-                continue
-            correlation = float(np.corrcoef(told, seen)[0, 1])
-            if correlation > best.correlation:
-                best = Delay(float(delay_s), lag_s, correlation)
-    return best
+
+    def best(delays_s: np.ndarray) -> Delay:
+        found = Delay(0.0, 0.0, -1.0)
+        for lag_s, would_turn in zip(LAGS_S, turned, strict=True):
+            for delay_s in delays_s:
+                at = np.interp(weave.frame_s - delay_s, time_s, would_turn)  # how far, by each frame
+                told = np.concatenate([smooth(np.diff(at[piece]), period_s) for piece in pieces])
+                if told.std() > CONSTANT and seen.std() > CONSTANT:
+                    correlation = float(np.corrcoef(told, seen)[0, 1])
+                    found = max(found, Delay(float(delay_s), lag_s, correlation), key=lambda one: one.correlation)
+        return found
+
+    near_s = best(np.arange(0, LONGEST_S, COARSE_S)).delay_s
+    return best(np.arange(max(0.0, near_s - COARSE_S), near_s + COARSE_S, FINE_S))
 
 
 def _followed(weave: Weave) -> tuple[np.ndarray, np.ndarray]:

@@ -52,6 +52,10 @@ def train(
     resume: Annotated[
         str | None, typer.Option(help="Go on with this run for --minutes or --steps more.", metavar="RUN")
     ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="For one car: its folder, or its car.toml, as calibrate has written it."),
+    ] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Train nothing: compare these runs.")] = False,
     **hyperparameters: Any,
 ) -> None:
@@ -76,7 +80,7 @@ def train(
     if resume is not None:
         model = training.resume(runs / resume, budget, console)
     else:
-        model = training.run(runs / (name or training.default_name()), chosen, preset, budget, console)
+        model = training.run(runs / (name or training.default_name()), chosen, preset, budget, console, calibration)
     console.print(f"the model is in {model}; try  python manage.py drive --model {model.parent}", soft_wrap=True)
 
 

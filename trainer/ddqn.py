@@ -7,6 +7,7 @@ Sutton & Barto, section 7.1, for n-step returns. What keeps it fast on two cores
 
 import time
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import keras
 import numpy as np
@@ -14,6 +15,7 @@ import tensorflow as tf
 
 from models.contract import Contract
 from sim_bridge import make_vector_env
+from sim_bridge.calibrated import centred
 from sim_bridge.distributions import TABLES
 from trainer.hyperparameters import Hyperparameters
 from trainer.learner import Learner, as_input
@@ -90,19 +92,21 @@ def train(
     evaluated: Callable[[Learner, Progress], None],
     stop: Callable[[], bool],
     resume: Callable[[Learner], Progress] = lambda learner: Progress(),
+    measured: Mapping[str, tuple[float, float]] = MappingProxyType({}),
 ) -> tuple[DoubleDQN, Replay]:
     """Train until the budget (seconds or frames, whichever is given and ends first) is used or stop() says so.
 
     evaluated is called after each evaluation; where it is the best, progress.best is progress.evaluation. The end is
     evaluated too, so it is called at least once, unless stop() came before anything was learnt. resume brings a new
     learner to where a training ended, and says where that was: the memory fills anew, in worlds not seen before.
+    measured: of the car that it is for, as calibration.known has it.
     """
     learner = DoubleDQN(contract, settings)
     progress = resume(learner)
     env = make_vector_env(
         settings.envs,
         contract=contract,
-        table=TABLES[settings.table],
+        table=centred(TABLES[settings.table], measured),
         reward=settings.reward,
         max_steps=settings.episode_steps,
     )
@@ -113,7 +117,7 @@ def train(
     progress.actions = np.zeros(len(contract.actions), int)
     before_s, before_frames = progress.elapsed_s, progress.frames
     epsilon_start = settings.epsilon_start if progress.resumed_s is None else settings.epsilon_end
-    started = reported = measured = time.monotonic()
+    started = reported = looked = time.monotonic()
 
     ended = learnt = False
     while not ended:
@@ -155,12 +159,12 @@ def train(
         ended = progress.share >= 1 or stop()
         if progress.recent:
             progress.episode_return, progress.episode_steps = np.mean(progress.recent, axis=0).tolist()
-        if learnt and (ended or now - measured > settings.evaluate_every_s):
-            progress.evaluation = validate(learner, settings.evaluate_cars, paths=ended)
+        if learnt and (ended or now - looked > settings.evaluate_every_s):
+            progress.evaluation = validate(learner, settings.evaluate_cars, measured, paths=ended)
             if progress.best is None or merit(progress.evaluation) > merit(progress.best):
                 progress.best = progress.evaluation
             evaluated(learner, progress)
-            measured = time.monotonic()
+            looked = time.monotonic()
         if progress.evaluation or now - reported > 1:
             report(progress)
             reported = now

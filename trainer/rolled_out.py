@@ -11,6 +11,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import keras
 import numpy as np
@@ -18,6 +19,8 @@ import tensorflow as tf
 
 from errors import UserError
 from models.contract import Contract
+from sim_bridge.calibrated import centred
+from sim_bridge.distributions import TABLES
 from sim_bridge.rollout import SCALE
 from trainer.hyperparameters import Hyperparameters
 from trainer.learner import Learner, as_input
@@ -72,6 +75,7 @@ def train(
     evaluated: Callable[[Learner, Progress], None],
     stop: Callable[[], bool],
     resume: Callable[[Learner], Progress] = lambda learner: Progress(),
+    measured: Mapping[str, tuple[float, float]] = MappingProxyType({}),
 ) -> tuple[Learner, Practice]:
     """As ddqn.train; the practice that is returned has ended, its memory is still there.
 
@@ -85,11 +89,11 @@ def train(
     steps = settings.replay // settings.envs
     seed = settings.seed + progress.frames
     before_s, before_frames, progress.epsilon = progress.elapsed_s, progress.frames, 0.0
-    started = reported = measured = time.monotonic()
+    started = reported = looked = time.monotonic()
     losses: list[float] = []
     progress.actions = np.zeros(len(contract.actions), int)  # the best ones
     ended = False
-    with Practice(contract, settings.table, settings.envs, steps, seed) as practice:
+    with Practice(contract, centred(TABLES[settings.table], measured), settings.envs, steps, seed) as practice:
         while practice.frames < settings.learning_starts:
             _check(practice)
             if stop():
@@ -114,11 +118,11 @@ def train(
                 practice.frames / budget_frames if budget_frames else 0.0,
             )
             ended = progress.share >= 1 or stop()
-            if ended or now - measured > settings.evaluate_every_s:
+            if ended or now - looked > settings.evaluate_every_s:
                 # The last network is the best: nothing is bootstrapped, and the learning rate falls to nothing.
-                progress.best = progress.evaluation = validate(learner, settings.evaluate_cars, paths=ended)
+                progress.best = progress.evaluation = validate(learner, settings.evaluate_cars, measured, paths=ended)
                 evaluated(learner, progress)
-                measured = time.monotonic()
+                looked = time.monotonic()
             if progress.evaluation or now - reported > 1:
                 _check(practice)
                 progress.loss = float(np.mean(losses))

@@ -32,6 +32,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
 
+from calibration.car_file import read_calibration
+from calibration.known import known
 from errors import UserError
 from models.contract import ActionTable, Contract
 from settings import PROJECT, explain
@@ -67,6 +69,7 @@ class RunSettings(BaseModel):
     preset: str | None = None
     hyperparameters: Hyperparameters
     contract: Contract
+    calibration: dict[str, tuple[float, float]] | None = None  # what was measured of the car that it is for
 
     def save(self, folder: Path) -> None:
         """Raises StorageError."""
@@ -91,10 +94,18 @@ class Budget:
         return minutes + (["--steps", str(self.frames)] if self.frames else [])
 
 
-def run(folder: Path, hyperparameters: Hyperparameters, preset: str | None, budget: Budget, console: Console) -> Path:
+def run(
+    folder: Path,
+    hyperparameters: Hyperparameters,
+    preset: str | None,
+    budget: Budget,
+    console: Console,
+    calibration: Path | None = None,
+) -> Path:
     """Train, keep the best, export it. Returns the model folder. Ctrl-C ends the training early, and exports too.
 
-    preset: the name of the one that is in the hyper-parameters. Raises UserError: the folder is taken, has a name that
+    preset: the name of the one that is in the hyper-parameters. calibration: of the car that the policy is for, its
+    folder or its car.toml. Raises UserError: that cannot be used, the folder is taken, has a name that
     no model may have or cannot be written, the disk is full.
     """
     if folder.exists():
@@ -102,11 +113,12 @@ def run(folder: Path, hyperparameters: Hyperparameters, preset: str | None, budg
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", folder.name):
         raise UserError(f"--name {folder.name!r} is no name for a model; take up to 64 letters, digits, dots, _ and -")
     settings = RunSettings(
-        command=_command(hyperparameters, preset, budget),
+        command=_command(hyperparameters, preset, budget, calibration),
         commit=_commit(),
         preset=preset,
         hyperparameters=hyperparameters,
         contract=_contract(hyperparameters),
+        calibration=known(read_calibration(calibration)) if calibration else None,
     )
     settings.save(folder)
     with _alone_in(folder):
@@ -183,8 +195,9 @@ def _train_and_export(
             evaluations.append(progress.evaluation)
 
         learner, replay = trains(
-            settings.contract, settings.hyperparameters, budget.seconds, budget.frames, report, evaluated, stop, go_on
-        )
+            settings.contract, settings.hyperparameters, budget.seconds, budget.frames, report, evaluated, stop, go_on,
+            settings.calibration or {},
+        )  # fmt: skip
     if not evaluations and checkpoint:
         raise UserError(f"ended before anything more was learnt; {folder} keeps what it had, let it run for longer")
     if not evaluations:
@@ -226,6 +239,7 @@ def _export(folder: Path, settings: RunSettings, learner: Learner, replay: Repla
             "trained_on": worlds + (f"; preset {settings.preset}" if settings.preset else ""),
             "command": settings.command,
             "hyperparameters": settings.hyperparameters.model_dump(),
+            "calibration": settings.calibration,
             "commit": settings.commit,
             "evaluation": {
                 "validation_tracks": best.tracks,
@@ -278,9 +292,10 @@ def _contract(hyperparameters: Hyperparameters) -> Contract:
     return Contract(actions=actions)
 
 
-def _command(hyperparameters: Hyperparameters, preset: str | None, budget: Budget) -> str:
+def _command(hyperparameters: Hyperparameters, preset: str | None, budget: Budget, calibration: Path | None) -> str:
     """What to type for such a run: budget, preset, and all that is neither the preset's nor the default."""
     words = ["python", "manage.py", "train", *budget.options, *(["--preset", preset] if preset else [])]
+    words += ["--calibration", str(calibration)] if calibration else []
     without = Hyperparameters(**(load_preset(preset) if preset else {}))
     for name, value in hyperparameters:
         if value != getattr(without, name):
