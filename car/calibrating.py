@@ -231,8 +231,8 @@ def pose_from_drive(car: Path, tub: Path, fov_deg: float | None) -> Path:
     _, frame = next(drive.images())
     drawn = leave_picture(car, "horizon.png", draw_horizon(frame, horizon))
     print(
-        f"the camera looks down by {after.pose.pitch_deg:.1f} ± {after.pose.pitch_uncertainty_deg:g} degrees; the horizon, "
-        f"by {horizon.points} points, is drawn in {drawn}"
+        f"the camera looks down by {after.pose.pitch_deg:.1f} ± {after.pose.pitch_uncertainty_deg:g} degrees; the "
+        f"horizon, by {horizon.points} points, is drawn in {drawn}"
     )
     return save_calibration(car, after)
 
