@@ -118,7 +118,6 @@ class TrueCar:
         self._now_ns = 10**9
         self._seed = seed
         self.fastest = 0.0  # of the last burst, + forward
-        self.wheels_moved = False  # in the last hold or burst
 
     def take(self, calibration: CarCalibration, *, on_stand: bool) -> None:
         servos = servos_of(calibration)
@@ -142,8 +141,7 @@ class TrueCar:
     def wheels(self) -> float:
         """Where the servo puts the front wheels, -1 .. +1 at their stops; beyond, it hums."""
         truth = self.truth
-        end_us = truth.right_us
-        share = (self.steering_us - truth.centre_us) / (end_us - truth.centre_us)
+        share = (self.steering_us - truth.centre_us) / (truth.right_us - truth.centre_us)
         if share < 0:
             share = -(self.steering_us - truth.centre_us) / (truth.left_us - truth.centre_us)
         return share
@@ -243,7 +241,7 @@ class Person:
 
     def __init__(self, car: TrueCar, seed: int) -> None:
         self.car, self._rng = car, np.random.default_rng((5, seed))
-        self._stage, self._told = "", []
+        self._sign = "+"
         self._finding = self._find("")
         self._mark = car.pose
         self.terminal = Terminal(self._answer, self._hear)
@@ -257,7 +255,7 @@ class Person:
         if "Mark the floor" in words:
             self._mark = self.car.pose
 
-    def _answer(self, question: str, choices: tuple[str, ...]) -> str:  # noqa: PLR0911 - a question, an answer
+    def _answer(self, question: str, choices: tuple[str, ...]) -> str:  # noqa: PLR0911, PLR0912 - a question, an answer
         car, rng = self.car, self._rng
         if question.strip().endswith("us >"):
             return next(self._finding)
@@ -339,13 +337,10 @@ class Person:
     def _until(self, seen: Callable[[], bool], wrong: Callable[[], bool]):
         sign = "+"
         while not seen():
-            if wrong() or self._tried(sign):
+            if wrong():
                 sign = "-" if sign == "+" else "+"
             yield f"{sign}10"
         self._sign = sign
-
-    def _tried(self, sign: str) -> bool:
-        return False
 
 
 def in_the_hand(scene: Scene, rng: np.random.Generator) -> Sheet:
@@ -393,6 +388,10 @@ class Photographer:
         return [self.photo(f"{number}", in_the_hand(self._scene, self._rng)) for number in range(1, count + 1)]
 
     def on_the_floor(self) -> Photo:
-        """Laid where most of it is seen, as the program asks for."""
-        near_m = (0.1, 0.13, 0.16, 0.2, 0.25, 0.3)
-        return max((self.photo("floor", on_the_floor(one)) for one in near_m), key=lambda photo: len(photo.seen))
+        """Laid as near as most of it is seen, as the program asks for."""
+        best = self.photo("floor", on_the_floor(0.1))
+        for near_m in (0.13, 0.16, 0.2, 0.25, 0.31, 0.38, 0.47, 0.57, 0.7):
+            if len(best.seen) < 20:
+                photo = self.photo("floor", on_the_floor(near_m))
+                best = max(best, photo, key=lambda one: len(one.seen))
+        return best
