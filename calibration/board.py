@@ -15,6 +15,7 @@ SQUARE_MM = 36.0  # as printed to scale: on A4 and on Letter there is a margin t
 MARKER_SHARE = 0.75  # of a square's side
 CORNERS = (COLUMNS - 1) * (ROWS - 1)  # where four squares meet: what is measured
 PIXELS_PER_MM = 10  # of the print
+ENLARGED, LARGEST_WINDOW_PX = 2, 53  # so are flat markers found, far away on the floor, where they are few pixels high
 PAPERS_MM = {"a4": (210.0, 297.0), "letter": (215.9, 279.4)}
 
 
@@ -69,8 +70,12 @@ def board_pdf(paper: Literal["a4", "letter"]) -> bytes:
 def find_board(picture: np.ndarray) -> Seen:
     """The board's corners in a picture, grey or RGB uint8 (h, w[, 3]); none where it is not seen."""
     grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    detector = cv2.aruco.CharucoDetector(_board())
-    corners, numbers, _, _ = detector.detectBoard(grey)
+    parameters = cv2.aruco.DetectorParameters()
+    parameters.adaptiveThreshWinSizeMax = LARGEST_WINDOW_PX
+    detector = cv2.aruco.CharucoDetector(_board(), cv2.aruco.CharucoParameters(), parameters)
+    large = cv2.resize(grey, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
+    corners, numbers, _, _ = detector.detectBoard(large)
     if numbers is None or corners is None:
         return Seen(np.zeros((0, 2)), np.zeros(0, int))
-    return Seen(np.asarray(corners, np.float64).reshape(-1, 2), np.asarray(numbers, int).ravel())
+    corners_px = (np.asarray(corners, np.float64).reshape(-1, 2) + 0.5) / ENLARGED - 0.5
+    return Seen(corners_px, np.asarray(numbers, int).ravel())

@@ -114,8 +114,8 @@ def _moved(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     corners = cv2.goodFeaturesToTrack(before, 80, 0.01, 5)
     if corners is None:
         return np.zeros((0, 4))
-    there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, None, winSize=(15, 15), maxLevel=2)
-    back, found_back, _ = cv2.calcOpticalFlowPyrLK(after, before, there, None, winSize=(15, 15), maxLevel=2)
+    there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, corners.copy(), winSize=(15, 15), maxLevel=2)
+    back, found_back, _ = cv2.calcOpticalFlowPyrLK(after, before, there, there.copy(), winSize=(15, 15), maxLevel=2)
     good = (found.ravel() == 1) & (found_back.ravel() == 1) & (np.abs(back - corners).max(axis=(1, 2)) < 0.5)
     return np.concatenate([corners[good, 0], (there - corners)[good, 0]], axis=1)
 

@@ -21,6 +21,7 @@ LAGS_S = (0.001, *np.arange(0.02, 0.21, 0.02).tolist())  # of servos: time const
 LEAST_CORRELATION = 0.6  # less, and the picture does not follow the commands
 PARTS = 4  # of the recording, fitted on their own, for the uncertainty
 SEED, WEAVE_S = 0, 16.0
+MUCH = 0.5  # of full lock: at full lock a narrow lens sees too little of one frame in the next
 BETWEEN_S = 1.0  # two pieces of a recording
 CONSTANT = 1e-9  # a spread up to this is rounding
 
@@ -56,14 +57,14 @@ class WeavingDrivetrain(Protocol):
 
 
 def weaving_plan(duration_s: float = WEAVE_S) -> list[tuple[float, float]]:
-    """Changes at random moments, round a circle to the right, then one to the left: on 3 x 3 m."""
+    """Changes at random moments, round a circle to the right, then one to the left: on 4 x 4 m."""
     rng = np.random.default_rng(SEED)
     plan: list[tuple[float, float]] = []
     for side in (1.0, -1.0):
         left_s, much = duration_s / 2, False
         while left_s > 0:
             hold_s = min(left_s, float(rng.uniform(0.25, 0.9)))
-            plan.append((hold_s, side * (1.0 if much else 0.1)))
+            plan.append((hold_s, side * (MUCH if much else 0.0)))
             left_s, much = left_s - hold_s, not much
     return plan
 
@@ -73,7 +74,7 @@ def calibrate_latency(
 ) -> CarCalibration:
     """The calibration with the latency. Raises CalibrationError when the person gives up or the picture does not
     follow the commands."""
-    terminal.on_the_floor("3 x 3 m")
+    terminal.on_the_floor("4 x 4 m")
     terminal.say(f"It goes round for {WEAVE_S:.0f} seconds, to the right, then to the left.")
     return with_latency(before, drivetrain.weave(weaving_plan()), "calibrate latency", now)
 
