@@ -160,3 +160,39 @@ def test_steering_on_the_chip(tmp_path: Path) -> None:
     assert all(standing.neutral for standing in chip.history())
     assert {1410, 1520, 1620} <= {round(standing.steering_us / 10) * 10 for standing in chip.history()}
     chip.close()
+
+
+VEHICLE = ["0.17", "yes", *["", "1.0", "0", "", "2.2", "0.05"] * 2, "", "l", "0.8", "", "r", "0.9"]
+
+
+def test_vehicle_on_the_chip_never_beyond_the_cap(tmp_path: Path) -> None:
+    chip = Chip(tmp_path)
+    process = run("vehicle", tmp_path)
+    out, err = process.communicate("\n".join(VEHICLE) + "\n", timeout=120)
+    assert process.returncode == 0, err
+    assert "saved in" in out
+    found = load_calibration(tmp_path)
+    assert found.vehicle.wheelbase_m == 0.17
+    assert found.steering.centre_us < 1500  # it drifted to the right
+    stood = chip.history()
+    assert stood[-1].neutral
+    fastest_us = max(standing.throttle_us for standing in stood)
+    assert fastest_us == pytest.approx(1500 + 0.2 * 500, abs=5)  # [drive] throttle_cap
+    assert {1000, 2000} <= {round(standing.steering_us / 20) * 20 for standing in stood}
+    chip.close()
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_neutral_when_a_straight_run_is_broken_off(tmp_path: Path, end: signal.Signals) -> None:
+    chip = Chip(tmp_path)
+    process = run("vehicle", tmp_path)
+    process.stdin.write("0.17\nyes\n\n")
+    process.stdin.flush()
+    chip.wait_moving()
+    event_ns = time.monotonic_ns()
+    os.killpg(process.pid, end)
+    chip.neutral_ms(event_ns)
+    assert process.wait(timeout=20) != 0
+    assert "Traceback" not in process.stderr.read()
+    assert load_calibration(tmp_path) is None
+    chip.close()
