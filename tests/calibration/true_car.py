@@ -305,6 +305,8 @@ class Person:
         elif stage in ("LEFT", "RIGHT"):
             side = -1 if stage == "LEFT" else 1
             yield from self._to_the_stop(lambda: side * car.wheels)
+        elif stage == "NEUTRAL":
+            yield from self._towards(lambda: abs(car.fastest), 0.0005)
         elif stage == "START":
             yield from self._until(lambda: car.fastest > 0.001, lambda: car.fastest < -0.001)
         elif stage == "START BACK":
