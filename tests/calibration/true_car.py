@@ -121,6 +121,7 @@ class TrueCar:
 
     def take(self, calibration: CarCalibration, *, on_stand: bool) -> None:
         servos = servos_of(calibration)
+        self._bicycle.place(0, self.truth.scene, 0.0, 0.0, 0.0)  # put down, the wheels standing still
         self._machine, self._chip = Machine(servos, calibrating=on_stand), Chip(self._bus, servos)
         self._channels = servos.steering_channel, servos.throttle_channel
         self._neutral_us, self._held_us = servos.neutral_us, servos.centre_us
