@@ -1,4 +1,4 @@
-"""A person at a terminal, and a car on a stand: what all procedures ask and how."""
+"""What all procedures ask a person, and how: at a terminal, or on the driver's page."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -23,20 +23,37 @@ class PulseDrivetrain(Protocol):
 class Terminal:
     """Questions and answers. Raises CalibrationError when the person gives up; nothing was saved then."""
 
-    def __init__(self, ask: Callable[[str], str], say: Callable[[str], None]) -> None:
+    def __init__(self, ask: Callable[[str, tuple[str, ...]], str], say: Callable[[str], None]) -> None:
+        """ask: gets the question and the answers that a page has a button for, "" is go on; blocks for the answer, and
+        raises EOFError where nobody will give one."""
         self._ask, self.say = ask, say
 
     def wheels_up(self) -> None:
         """The question before anything moves."""
-        if (
-            self.answer("The car's wheels will turn. Are they off the ground, and is nothing in their way? [yes/no] ")
-            != "yes"
-        ):
+        question = "The car's wheels will turn. Are they off the ground, and is nothing in their way? [yes/no] "
+        if self.answer(question, ("yes", "no")) != "yes":
             raise CalibrationError("nothing was moved; put the car on a stand, and answer yes")
 
-    def answer(self, question: str) -> str:
+    def on_the_floor(self, room: str) -> None:
+        """The question before the car drives by itself."""
+        question = f"The car will drive by itself: stand it on the floor, with {room} free around it. Ready? [yes/no] "
+        if self.answer(question, ("yes", "no")) != "yes":
+            raise CalibrationError("nothing was moved; make room, and answer yes")
+
+    def choose(self, question: str, answers: dict[str, str]) -> str:
+        """One of the values of `answers`, by its key, asked until it is one."""
+        while (text := self.answer(question, tuple(answers))) not in answers:
+            self.say(f"  that is none of {', '.join(answers)}")
+        return answers[text]
+
+    def measure(self, question: str, low_m: float, high_m: float) -> float:
+        """A distance in metres. Raises CalibrationError as as_metres."""
+        return as_metres(self.answer(question), low_m, high_m)
+
+    def answer(self, question: str, choices: tuple[str, ...] = ()) -> str:
+        """As typed, without capitals and the spaces around it. choices: what a page has buttons for."""
         try:
-            text = self._ask(question).strip().lower()
+            text = self._ask(question, choices).strip().lower()
         except EOFError as error:
             raise CalibrationError("nobody answers: nothing was saved") from error
         if text in ("q", "quit"):
@@ -50,7 +67,7 @@ class Terminal:
         )
         pulse_us = start_us
         try_it(pulse_us)
-        while text := self.answer(f"  {pulse_us:.0f} us > "):
+        while text := self.answer(f"  {pulse_us:.0f} us > ", ("-", "+", "=", "")):
             step_us = 0.0 if text == "=" else {"+": STEP_US, "-": -STEP_US}.get(text)
             if step_us is None:
                 try:
@@ -65,3 +82,18 @@ class Terminal:
                 pulse_us += step_us
                 try_it(pulse_us)
         return pulse_us
+
+
+def as_metres(text: str, low_m: float, high_m: float) -> float:
+    """What a person has measured. Raises CalibrationError for what is no number, or a distance that no car has."""
+    try:
+        value_m = float(text.replace(",", "."))
+    except ValueError as error:
+        raise CalibrationError(f"{text!r} is no number of metres, like 0.42; nothing was saved") from error
+    if value_m < 0 <= low_m:
+        raise CalibrationError(f"{value_m:g} is a negative distance; measure again; nothing was saved")
+    if not low_m <= value_m <= high_m:
+        raise CalibrationError(
+            f"{value_m:g} is not in {low_m:g} .. {high_m:g} metres; measure again; nothing was saved"
+        )
+    return value_m

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from calibration.car_file import load_calibration
+from calibration.known import differences, known
 from car.camera import RealPlace
 from car.display import Display
 from car.driver_mode import DriverMode
@@ -51,6 +53,18 @@ def not_for_real_rooms(model: Model) -> str | None:
         f"the policy was trained in worlds of the table `{table}`, not in `real` ones: it may not find the road in "
         "your room. Train one for it: python manage.py train --preset real --minutes 60"
     )
+
+
+def not_for_this_car(model: Model, folder: Path) -> str | None:
+    """What to say where the policy was trained for a car that was measured, and this one is not it; else None. Raises
+    CalibrationError where the car's own calibration cannot be read."""
+    trained_for, calibration = model.manifest.calibration, load_calibration(folder)
+    if not trained_for:
+        return None
+    if calibration is None:
+        return "the policy was trained for a car that was calibrated, and this one was not: who knows whether it suits"
+    unlike = differences(trained_for, known(calibration))
+    return f"the policy was trained for another car than this: {'; '.join(unlike)}" if unlike else None
 
 
 @dataclass(frozen=True)
@@ -184,6 +198,8 @@ def drive_real(
     for sentence in camera.granted.differs:
         print(f"the camera: {sentence}", file=sys.stderr)
     if warning := not_for_real_rooms(wheel.model):
+        print(warning, file=sys.stderr)
+    if warning := not_for_this_car(wheel.model, folder):
         print(warning, file=sys.stderr)
     place = RealPlace(camera.granted)
     nothing = NoDrivetrain(camera.clock_ns)

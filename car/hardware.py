@@ -28,6 +28,14 @@ def device_tree_model(root: Path = Path("/")) -> str:
         return ""
 
 
+def serial_number(root: Path = Path("/")) -> str:
+    """Of a Raspberry Pi, which tells one car from another; '' where there is none. root: as in device_tree_model."""
+    try:
+        return (root / "proc/device-tree/serial-number").read_bytes().rstrip(b"\0\n").decode("ascii", errors="ignore")
+    except OSError:
+        return ""
+
+
 def hardware(settings: Settings, root: Path = Path("/")) -> Hardware:
     """pi: a real camera and servos. The settings' word, else a Raspberry Pi is one, and nothing else is."""
     if settings.hardware != "auto":

@@ -18,6 +18,7 @@ def servos_of(calibration: CarCalibration) -> Servos:
         neutral_us=throttle.neutral_us,
         forward_us=throttle.forward_us,
         deadband_us=throttle.deadband_us,
+        reverse_deadband_us=throttle.reverse_deadband_us,
         throttle_slew_per_s=throttle.slew_per_s,
         reverse=throttle.reverse,
         steering_channel=steering.channel,

@@ -40,6 +40,10 @@ def evaluate(
         ),
     ] = None,
     table: Annotated[str, typer.Option(help="Worlds to drive in: evaluation, training, wide or real.")] = "evaluation",
+    calibration: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="In those worlds, by one car: its folder, or its car.toml."),
+    ] = None,
     constant_throttle: Annotated[
         float | None, typer.Option(min=0, max=1, help="The policy steers; the throttle stays at this.")
     ] = None,
@@ -64,6 +68,8 @@ def evaluate(
         raise UserError("--constant-throttle drives, and --tub looks on; give one of them")
     if still and not tub:
         raise UserError("--still is for recordings; name one with --tub PATH, or leave it out")
+    if calibration and tub:
+        raise UserError("--calibration is a car to drive, and --tub looks on; give one of them")
     chosen = choose_model(car, model, real=bool(tub))
     if tub:
         from trainer import footage
@@ -74,13 +80,15 @@ def evaluate(
         else:
             footage.table(on_footage, reports)
         return
+    from calibration.car_file import read_calibration
+    from calibration.known import known
     from sim_bridge.track_file import read_centre_lines
     from trainer.report import evaluate_model, leave_evaluation, print_table
 
     lines = read_centre_lines(track or [], crossings=crossings)
     result = evaluate_model(
         chosen, tracks, laps, seed, table=table, centre_lines=lines, constant_throttle=constant_throttle,
-        progress=not as_json,
+        measured=known(read_calibration(calibration)) if calibration else {}, progress=not as_json,
     )  # fmt: skip
     left = leave_evaluation(chosen, result, drives or car / "drives")
     if as_json:

@@ -68,6 +68,10 @@ def train(
     resume: Annotated[
         str | None, typer.Option(help="Go on with this run for --minutes or --steps more.", metavar="RUN")
     ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="For one car: its folder, or its car.toml, as calibrate has written it."),
+    ] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Train nothing: compare these runs.")] = False,
     push: Annotated[
         str | None, typer.Option(help="Then sign the model, push it, and let this channel name it.", metavar="CHANNEL")
@@ -103,7 +107,7 @@ def train(
     else:
         places = Places(simcache=simcache, simcache_out=simcache_out, load=load, save_every=save_every, save_to=save_to)
         folder = runs / (name or training.default_name())
-        model = training.run(folder, chosen, preset, budget, places, car, console)
+        model = training.run(folder, chosen, preset, budget, places, car, console, calibration)
     console.print(f"the model is in {model}; try  python manage.py drive --model {model.parent}", soft_wrap=True)
     if push is not None:
         done = without_tensorflow(publish, car, load_settings(car), None, model, push)

@@ -31,5 +31,7 @@ class Manifest(BaseModel):
     trained_on: str  # which worlds, in words
     command: str  # trains such a model again
     hyperparameters: dict[str, Any]
+    # The car it was trained for, where it was for one: what was measured, value and half width, by calibration/known.py
+    calibration: dict[str, tuple[float, float]] | None = None
     commit: str  # of the code that trained it; "-dirty" where it was changed
     evaluation: dict[str, Any]  # closed loop and int8 agreement, as measured when it was made

@@ -101,7 +101,7 @@ def train(sitting: Sitting) -> tuple[DoubleDQN, Replay]:
     contract, settings = sitting.contract, sitting.settings
     learner = DoubleDQN(contract, settings)
     progress = sitting.begin(learner)
-    env = open_worlds(contract, settings, sitting.stop)
+    env = open_worlds(contract, settings, sitting.stop, sitting.measured)
     replay = Replay(settings.replay, settings.envs, contract.observation.shape, settings.seed)
     rng = np.random.default_rng(settings.seed + progress.frames)
     observation, _ = env.reset(seed=settings.seed + progress.frames)
@@ -117,7 +117,7 @@ def train(sitting: Sitting) -> tuple[DoubleDQN, Replay]:
 
     def measure(ended: bool) -> Summary:
         rest(env, replay, episodes, sitting.recorder)
-        return evaluate(learner, env, ended=ended)
+        return evaluate(learner, env, sitting.measured, ended=ended)
 
     while goes_on:
         # Act: greedy but for a share epsilon of random actions. Frames that take their time are learnt in meanwhile.

@@ -20,9 +20,9 @@ import numpy as np
 from models.contract import Contract
 from models.decision import Decisions
 from models.observation import shrink
-from sim_bridge.distributions import TABLES
 from sim_bridge.pursuit import pure_pursuit
 from sim_bridge.rollout import LEFT, rolled_out_values
+from sim_bridge.scene import Table
 from sim_bridge.simulator import Simulator
 from trainer.replay import stacked
 
@@ -58,7 +58,7 @@ class Lesson:
 class Practice:
     """The last `steps` steps of `cars` cars, in memory that the driving process fills; a context, while it drives."""
 
-    def __init__(self, contract: Contract, table: str, cars: int, steps: int, seed: int) -> None:
+    def __init__(self, contract: Contract, table: Table, cars: int, steps: int, seed: int) -> None:
         size, _, self._stack = contract.observation.shape
         self._steps, self._cars, self._rng = steps, cars, np.random.default_rng(seed)
         self._memory = (
@@ -134,7 +134,7 @@ def _arrays(memory: tuple[Any, ...], contract: Contract, steps: int, cars: int) 
 
 def _drive(
     contract: Contract,
-    table: str,
+    table: Table,
     cars: int,
     steps: int,
     seed: int,
@@ -148,7 +148,7 @@ def _drive(
     cv2.setNumThreads(1)
     views, values, told, age = _arrays(memory, contract, steps, cars)
     rng, spec = np.random.default_rng(seed), contract.observation
-    simulator = Simulator(cars, TABLES[table], seed, spec)
+    simulator = Simulator(cars, table, seed, spec)
     levels = np.array(contract.actions.throttle)
     throttle, pace = rng.choice(levels, cars), np.ones(cars)
     looks_m, errs = rng.choice(LOOKAHEADS_M, cars), rng.uniform(0, MOST_ERROR, cars)

@@ -1,9 +1,11 @@
 """Where a training stands, and how well its network drives."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from sim_bridge.calibrated import centred
 from sim_bridge.distributions import TABLES
 from trainer.evaluation import Summary, drive_tracks, greedy, summarise
 from trainer.learner import Learner
@@ -63,11 +65,14 @@ class Episodes:
         self._returns[:], self._steps[:] = 0, -1
 
 
-def validate(learner: Learner, tracks: int, *, paths: bool = False) -> Summary:
+def validate(
+    learner: Learner, tracks: int, measured: Mapping[str, tuple[float, float]], *, paths: bool = False
+) -> Summary:
     """Greedy, one lap each, on tracks that are neither trained on nor used by `evaluate`: those of the default
-    evaluation, or of the tables `real` and `racing` where those are trained on."""
+    evaluation, or of the tables `real` and `racing` where those are trained on; driven by the car that was measured, if
+    one was."""
     trained_on = learner.settings.table
-    table = TABLES[trained_on if trained_on in ("real", "racing") else "evaluation"]
+    table = centred(TABLES[trained_on if trained_on in ("real", "racing") else "evaluation"], measured)
 
     def advantages(observations: np.ndarray, cars: np.ndarray) -> np.ndarray:
         padded = np.zeros((tracks, *learner.contract.observation.shape), np.uint8)  # one shape: compiled once

@@ -1,10 +1,11 @@
 """`manage.py evaluate`: int8 and float on the same tracks, beside the driver that sees the track. No TensorFlow."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from rich.console import Console
@@ -17,6 +18,8 @@ from models.decision import Decisions
 from models.folder import MODEL, Model
 from models.left_behind import leave_behind, now
 from models.runtime import TFLitePolicy
+from sim_bridge import scene
+from sim_bridge.calibrated import centred
 from sim_bridge.distributions import table_named
 from sim_bridge.simulator import Simulator
 from sim_bridge.track import CentreLine, Track
@@ -54,12 +57,19 @@ class Evaluation:
     began: datetime = field(compare=False)
     inference_ms: dict[str, float] = field(compare=False)  # int8's p50 and p99, decision included
     centre_lines: Sequence[CentreLine] = field(compare=False)
+    measured: Mapping[str, tuple[float, float]]  # of the car, where it drove for one
+
+    @property
+    def worlds(self) -> scene.Table:
+        """Where they drove."""
+        return centred(table_named(self.table), self.measured)
 
     def as_json(self) -> dict[str, object]:
         """What the same seed gives again on any machine of a kind; neither when it was nor how fast."""
         return {
             "model": self.model,
             "table": self.table,
+            "calibration": dict(self.measured) or None,
             "constant_throttle": self.constant_throttle,
             "laps": self.laps,
             "seed": self.seed,
@@ -80,15 +90,17 @@ def evaluate_model(
     table: str = "evaluation",
     centre_lines: Sequence[CentreLine] = (),
     constant_throttle: float | None = None,
+    measured: Mapping[str, tuple[float, float]] = MappingProxyType({}),
     progress: bool,
 ) -> Evaluation:
     """Drive each of `tracks` tracks `laps` times with each of the three. Raises ModelError without the float file,
     UserError where there is no such table.
 
+    measured: of the car that drives, as calibration.known has it.
     constant_throttle: of all three, instead of what they choose.
     tracks: TRACKS drawn at random where None. centre_lines: instead, `tracks` cars (CARS_ON_EACH) drive each of these.
     """
-    began, contract, worlds = now(), model.contract, table_named(table)
+    began, contract, worlds = now(), model.contract, centred(table_named(table), measured)
     reference = model.float_policy()
     chosen, by_reference = [], []  # on each frame of int8's drives: its action, and float's advantages
     durations_ms = []
@@ -154,6 +166,7 @@ def evaluate_model(
         began=began,
         inference_ms={"p50": round(float(p50_ms), 3), "p99": round(float(p99_ms), 3)},
         centre_lines=centre_lines,
+        measured=measured,
     )
 
 
@@ -162,7 +175,7 @@ def leave_evaluation(model: Model, evaluation: Evaluation, drives: Path) -> Path
     `--json` prints, and when, by which command, how fast. Returns the folder. Raises StorageError."""
     contract = model.contract
     choose = _as_the_car(model.policy, contract, evaluation.constant_throttle)
-    pictures = film(choose, contract, evaluation.seed, evaluation.centre_lines, table=table_named(evaluation.table))
+    pictures = film(choose, contract, evaluation.seed, evaluation.centre_lines, table=evaluation.worlds)
     summary = {
         "model_sha256": model.manifest.files[MODEL].sha256,
         **evaluation.as_json(),

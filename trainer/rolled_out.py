@@ -18,6 +18,8 @@ import tensorflow as tf
 
 from errors import UserError
 from models.contract import Contract
+from sim_bridge.calibrated import centred
+from sim_bridge.distributions import TABLES
 from sim_bridge.rollout import SCALE
 from trainer.hyperparameters import Hyperparameters
 from trainer.learner import Learner, as_input
@@ -76,7 +78,8 @@ def train(sitting: Sitting) -> tuple[Learner, Practice]:
     progress = sitting.begin(learner)
     progress.epsilon = 0.0
     steps = settings.replay // settings.envs
-    with Practice(contract, settings.table, settings.envs, steps, settings.seed + progress.frames) as practice:
+    table = centred(TABLES[settings.table], sitting.measured)
+    with Practice(contract, table, settings.envs, steps, settings.seed + progress.frames) as practice:
         while practice.frames < settings.learning_starts:
             _check(practice)
             if sitting.stop():

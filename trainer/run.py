@@ -33,6 +33,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
 
+from calibration.car_file import read_calibration
+from calibration.known import known
 from errors import UserError
 from models.contract import ActionTable, Contract
 from settings import PROJECT, explain
@@ -74,6 +76,7 @@ class RunSettings(BaseModel):
     hyperparameters: Hyperparameters
     contract: Contract
     places: Places = Places()
+    calibration: dict[str, tuple[float, float]] | None = None  # what was measured of the car that it is for
 
     def save(self, folder: Path) -> None:
         """Raises StorageError."""
@@ -106,12 +109,14 @@ def run(
     places: Places,
     car: Path,
     console: Console,
+    calibration: Path | None = None,
 ) -> Path:
     """Train, keep the best, export it. Returns the model folder. Ctrl-C ends the training early, and exports too.
 
     preset: the name of the one that is in the hyper-parameters. car: whose settings.toml says how places are reached.
-    Raises UserError: the folder is taken, has a name that no model may have or cannot be written, the disk is full, a
-    place cannot be used.
+    calibration: of the car that the policy is for, its folder or its car.toml.
+    Raises UserError: that cannot be used, the folder is taken, has a name that no model may have or cannot be written,
+    the disk is full, a place cannot be used.
     """
     places.check(hyperparameters)
     if folder.exists():
@@ -119,12 +124,13 @@ def run(
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", folder.name):
         raise UserError(f"--name {folder.name!r} is no name for a model; take up to 64 letters, digits, dots, _ and -")
     settings = RunSettings(
-        command=_command(hyperparameters, preset, budget, places),
+        command=_command(hyperparameters, preset, budget, places, calibration),
         commit=_commit(),
         preset=preset,
         hyperparameters=hyperparameters,
         contract=_contract(hyperparameters),
         places=places,
+        calibration=known(read_calibration(calibration)) if calibration else None,
     )
     opened = OpenPlaces(places, folder, car, load_car_settings(car))
     settings.save(folder)
@@ -211,6 +217,7 @@ def _train_and_export(
         sitting = Sitting(
             settings.contract, settings.hyperparameters, budget.seconds, budget.frames, report, evaluated, stop,
             resume=go_on, told=places.save, recordings=places.library, recorder=recorder,
+            measured=settings.calibration or {},
         )  # fmt: skip
         try:
             learner, replay = trains(sitting)
@@ -275,6 +282,7 @@ def _export(
             "trained_on": trained_on,
             "command": settings.command,
             "hyperparameters": settings.hyperparameters.model_dump(),
+            "calibration": settings.calibration,
             "commit": settings.commit,
             "evaluation": {
                 "validation_tracks": best.tracks,
@@ -339,10 +347,13 @@ def _contract(hyperparameters: Hyperparameters) -> Contract:
     return Contract(actions=actions)
 
 
-def _command(hyperparameters: Hyperparameters, preset: str | None, budget: Budget, places: Places) -> str:
+def _command(
+    hyperparameters: Hyperparameters, preset: str | None, budget: Budget, places: Places, calibration: Path | None
+) -> str:
     """What to type for such a run: budget, places, preset, and all that is neither the preset's nor the default."""
     words = ["python", "manage.py", "train", *budget.options, *places.options]
     words += ["--preset", preset] if preset else []
+    words += ["--calibration", str(calibration)] if calibration else []
     without = Hyperparameters(**(load_preset(preset) if preset else {}))
     for name, value in hyperparameters:
         if value != getattr(without, name):

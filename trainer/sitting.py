@@ -1,8 +1,9 @@
 """One stretch of training, whoever learns and from what: when it ends, when it is measured, who is told."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class Sitting:
     resume: Callable[[Learner], Progress] = lambda learner: Progress()
     told: Callable[[Learner, Progress], None] = lambda learner, progress: None  # after each round
     recordings: Library | None = None  # what is learnt from, in place of a simulator
+    measured: Mapping[str, tuple[float, float]] = MappingProxyType({})  # of the car it is for: calibration.known
     recorder: EnvRecorder | NoRecorder = field(default_factory=NoRecorder)  # of what cars live through in it
 
     def begin(self, learner: Learner) -> Progress:
@@ -46,7 +48,7 @@ class Sitting:
 
     def validate(self, ended: bool) -> Summary:
         """How the learner drives on the validation's tracks; with paths where the sitting has ended."""
-        return validate(self._learner, self.settings.evaluate_cars, paths=ended)
+        return validate(self._learner, self.settings.evaluate_cars, self.measured, paths=ended)
 
     def tell(
         self,

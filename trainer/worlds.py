@@ -1,7 +1,7 @@
 """What the cars of a training drive in, the embedded simulator or one elsewhere, and how a policy is measured there."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from models.contract import Contract
 from sim_bridge import DonkeySimVectorEnv, DonkeyVectorEnv, make_vector_env
 from sim_bridge.address import EMBEDDED
+from sim_bridge.calibrated import centred
 from sim_bridge.distributions import TABLES
 from sim_bridge.donkeysim.client import SimulatorLost
 from trainer.env_recorder import EnvRecorder, NoRecorder
@@ -20,13 +21,16 @@ from trainer.replay import Replay
 
 
 def open_worlds(
-    contract: Contract, settings: Hyperparameters, stop: Callable[[], bool]
+    contract: Contract,
+    settings: Hyperparameters,
+    stop: Callable[[], bool],
+    measured: Mapping[str, tuple[float, float]],
 ) -> DonkeyVectorEnv | DonkeySimVectorEnv:
-    """The settings' cars. stop: ends the wait for a simulator that has gone. Raises UserError for an address that is
-    none."""
+    """The settings' cars. stop: ends the wait for a simulator that has gone. measured: of the car that it is for, as
+    calibration.known has it. Raises UserError for an address that is none."""
     common = {"contract": contract, "reward": settings.reward, "max_steps": settings.episode_steps}
     if settings.sim == EMBEDDED:
-        return make_vector_env(settings.envs, table=TABLES[settings.table], **common)
+        return make_vector_env(settings.envs, table=centred(TABLES[settings.table], measured), **common)
     return make_vector_env(
         settings.envs,
         settings.sim,
@@ -66,7 +70,13 @@ def rest(
         recorder.cut()
 
 
-def evaluate(learner: Learner, env: DonkeyVectorEnv | DonkeySimVectorEnv, *, ended: bool) -> Summary:
+def evaluate(
+    learner: Learner,
+    env: DonkeyVectorEnv | DonkeySimVectorEnv,
+    measured: Mapping[str, tuple[float, float]],
+    *,
+    ended: bool,
+) -> Summary:
     """Greedy, on the validation's tracks; but where the worlds are another simulator's, in those: what a policy does in
     ours says little of them. ended: with paths, where there are any."""
     if env.waits and not env.worlds_are_ours:
@@ -74,7 +84,7 @@ def evaluate(learner: Learner, env: DonkeyVectorEnv | DonkeySimVectorEnv, *, end
             return _by_wire(learner, env)
         except SimulatorLost as error:
             print(f"{error}; measured in the embedded simulator instead", file=sys.stderr, flush=True)
-    return validate(learner, learner.settings.evaluate_cars, paths=ended)
+    return validate(learner, learner.settings.evaluate_cars, measured, paths=ended)
 
 
 def _by_wire(learner: Learner, env: DonkeySimVectorEnv) -> Summary:

@@ -45,7 +45,7 @@ def examine(car: Path, typed_camera: str | None = None, root: Path = Path("/")) 
         settings_line,
         camera(chosen, spec, settings.camera),
         servo_board(kind, car, root),
-        calibration(kind, car),
+        calibration(kind, car, root),
         *policy(model),
         disk(car),
         memory(root),

@@ -6,12 +6,22 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from calibration.car_file import CalibrationError, CarCalibration, load_calibration, nominal, path_of
+from calibration.car_file import (
+    SECTIONS,
+    CalibrationError,
+    CarCalibration,
+    load_calibration,
+    made_on,
+    nominal,
+    path_of,
+)
 from car.doctor.line import Line, ok
-from car.hardware import Hardware
+from car.hardware import Hardware, serial_number
 
 I2C_SLAVE = 0x0703  # linux/i2c-dev.h
 OLD_DAYS = 180  # servos wear, and wheels get bent
+TYPE = "type python manage.py calibrate"
+COMMANDS = {"chip": "oscillator", "lens": "camera", "pose": "camera"}  # that find a section; else those of its name
 
 
 def answers(bus: Path, address: int) -> bool:
@@ -55,7 +65,7 @@ def servo_board(kind: Hardware, car: Path, root: Path, probe: Callable[[Path, in
     )
 
 
-def calibration(kind: Hardware, car: Path) -> Line:
+def calibration(kind: Hardware, car: Path, root: Path = Path("/")) -> Line:
     """That there is one, how it was made, and its age."""
     file = path_of(car)
     try:
@@ -71,10 +81,23 @@ def calibration(kind: Hardware, car: Path) -> Line:
             f"there is no {file}",
             "type python manage.py calibrate steering, then throttle; or calibrate import ~/mycar/myconfig.py",
         )
-    days = (datetime.now(UTC) - read.date).days
+    if not made_on(read, serial_number(root)):
+        words = f"{file} is from another car: its Raspberry Pi is {read.car}"
+        return Line("calibration", "fail", words, f"move it away, and {TYPE} steering")
+    return _aged(read, file)
+
+
+def _aged(read: CarCalibration, file: Path) -> Line:
+    now = datetime.now(UTC)
+    days = (now - read.date).days
     if days > OLD_DAYS:
-        remedy = "type python manage.py calibrate steering: do the wheels still stand straight?"
-        return Line("calibration", "warn", f"{file} is {days} days old", remedy)
+        return Line(
+            "calibration", "warn", f"{file} is {days} days old", f"{TYPE} steering: do the wheels stand straight?"
+        )
+    sections = {name: section.date for name in SECTIONS if (section := getattr(read, name)) and section.date}
+    if old := [name for name, date in sections.items() if (now - date).days > OLD_DAYS]:
+        words = f"in {file} {', '.join(old)} {'is' if len(old) == 1 else 'are'} older than {OLD_DAYS} days"
+        return Line("calibration", "warn", words, f"{TYPE} {COMMANDS.get(old[0], old[0])}")
     return ok("calibration", f"{file}, {days} days old, {read.method}")
 
 

@@ -23,6 +23,7 @@ class Servos:
     neutral_us: float = 1500.0
     forward_us: float = 2000.0
     deadband_us: float = 0.0  # the ESC's own: pulses nearer to neutral than this do nothing
+    reverse_deadband_us: float | None = None  # the same below neutral; None: as above
     throttle_slew_per_s: float = 5.0
     reverse: Literal["brake-first", "direct", "never"] = "brake-first"
     steering_channel: int = 1
@@ -45,7 +46,8 @@ def throttle_pulse(servos: Servos, throttle: float) -> float:
     if abs(throttle) < LEAST_THROTTLE:
         return servos.neutral_us
     span = (servos.reverse_us if throttle < 0 else servos.forward_us) - servos.neutral_us
-    dead = math.copysign(min(servos.deadband_us, abs(span)), span)
+    backward_us = servos.deadband_us if servos.reverse_deadband_us is None else servos.reverse_deadband_us
+    dead = math.copysign(min(backward_us if throttle < 0 else servos.deadband_us, abs(span)), span)
     return servos.neutral_us + dead + abs(throttle) * (span - dead)
 
 

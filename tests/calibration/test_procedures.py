@@ -16,8 +16,8 @@ from calibration.throttle import calibrate_throttle
 from settings import PROJECT
 from tests.car.hazards import Chip
 
-STEERING = ["yes", "+20", "", "-50", "-50", "-", "", "+50", "+50", "=", ""]
-THROTTLE = ["yes", "", "+30", "", "+50", "", "b", "-50", "-50", ""]
+STEERING = ["yes", "w", "+20", "", "-50", "-50", "-", "", "+50", "+50", "=", ""]
+THROTTLE = ["yes", "", "+30", "", "f", "+50", "", "b", "-20", "", "-50", "-30", ""]
 
 
 class Notes:
@@ -37,7 +37,7 @@ class Notes:
 def typed(*answers: str) -> Terminal:
     lines = iter(answers)
 
-    def ask(_: str) -> str:
+    def ask(_: str, __: tuple[str, ...]) -> str:
         try:
             return next(lines)
         except StopIteration as error:
@@ -51,6 +51,7 @@ def test_steering() -> None:
     found = calibrate_steering(nominal(), notes, typed(*STEERING)).steering
     assert (found.left_us, found.centre_us, found.right_us) == (1410, 1520, 1620)
     assert max(abs(b - a) for a, b in zip(notes.held, notes.held[1:], strict=False)) <= 110  # back to centre between
+    assert found.date is not None
     assert notes.bursts == []
 
 
@@ -58,6 +59,7 @@ def test_throttle() -> None:
     notes = Notes()
     found = calibrate_throttle(nominal(), notes, typed(*THROTTLE)).throttle
     assert (found.reverse_us, found.neutral_us, found.forward_us, found.deadband_us) == (1400, 1500, 1580, 30)
+    assert found.reverse_deadband_us == 20
     assert found.reverse == "brake-first"
     assert {brake for pulse, brake in notes.bursts if pulse < 1500} == {True}
     assert {brake for pulse, brake in notes.bursts if pulse > 1500} == {False}
@@ -69,9 +71,11 @@ def test_throttle() -> None:
         (["no"], "nothing was moved"),
         (["ja"], "nothing was moved"),
         ([], "nobody answers"),
-        (["yes", "q"], "given up"),
-        (["yes", "+20"], "nobody answers"),
-        (["yes", "", "", ""], "is not between"),
+        (["yes", "w", "q"], "given up"),
+        (["yes", "w", "+20"], "nobody answers"),
+        (["yes", "w", "", "", ""], "is not between"),
+        (["yes", "m"], "the motor answers on the steering's channel 1"),
+        (["yes", "n"], "nothing answers on channel 1"),
     ],
 )
 def test_a_person_who_gives_up(answers: list[str], complaint: str) -> None:
@@ -87,8 +91,8 @@ def test_steps_are_small_and_stay_within_what_servos_take() -> None:
     wrong = ["100", "+51", "+1e9", "-nan", "+inf", "left", "++"]
     far = ["+50"] * 30
     with pytest.raises(CalibrationError):
-        calibrate_steering(nominal(), notes, typed("yes", *wrong, *far))
-    assert notes.held == [1500.0 + 50 * step for step in range(21)]
+        calibrate_steering(nominal(), notes, typed("yes", "w", *wrong, *far))
+    assert notes.held[2:] == [1500.0 + 50 * step for step in range(21)]
 
 
 def run(what: str, car: Path) -> subprocess.Popen[str]:
@@ -155,4 +159,40 @@ def test_steering_on_the_chip(tmp_path: Path) -> None:
     assert load_calibration(tmp_path).steering.centre_us == 1520
     assert all(standing.neutral for standing in chip.history())
     assert {1410, 1520, 1620} <= {round(standing.steering_us / 10) * 10 for standing in chip.history()}
+    chip.close()
+
+
+VEHICLE = ["0.17", "yes", *["", "1.0", "0", "", "2.2", "0.05"] * 2, "", "l", "0.8", "", "r", "0.9"]
+
+
+def test_vehicle_on_the_chip_never_beyond_the_cap(tmp_path: Path) -> None:
+    chip = Chip(tmp_path)
+    process = run("vehicle", tmp_path)
+    out, err = process.communicate("\n".join(VEHICLE) + "\n", timeout=120)
+    assert process.returncode == 0, err
+    assert "saved in" in out
+    found = load_calibration(tmp_path)
+    assert found.vehicle.wheelbase_m == 0.17
+    assert found.steering.centre_us < 1500  # it drifted to the right
+    stood = chip.history()
+    assert stood[-1].neutral
+    fastest_us = max(standing.throttle_us for standing in stood)
+    assert fastest_us == pytest.approx(1500 + 0.2 * 500, abs=5)  # [drive] throttle_cap
+    assert {1000, 2000} <= {round(standing.steering_us / 20) * 20 for standing in stood}
+    chip.close()
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_neutral_when_a_straight_run_is_broken_off(tmp_path: Path, end: signal.Signals) -> None:
+    chip = Chip(tmp_path)
+    process = run("vehicle", tmp_path)
+    process.stdin.write("0.17\nyes\n\n")
+    process.stdin.flush()
+    chip.wait_moving()
+    event_ns = time.monotonic_ns()
+    os.killpg(process.pid, end)
+    chip.neutral_ms(event_ns)
+    assert process.wait(timeout=20) != 0
+    assert "Traceback" not in process.stderr.read()
+    assert load_calibration(tmp_path) is None
     chip.close()

@@ -12,14 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from calibration.car_file import save_calibration
+from calibration.known import known
 from car.display import COLUMNS, as_text
-from car.drive import not_for_real_rooms
+from car.drive import not_for_real_rooms, not_for_this_car
 from car.simulated import SimulatedCamera, SimulatedCar, SimulatedDrivetrain
 from car.wheel import PRETRAINED, PRETRAINED_REAL, choose_model
 from models.contract import Contract
 from models.folder import load_model
 from models.pictures import YELLOW
 from settings import PROJECT
+from tests.calibration.measured_car import measured_car
 from tests.conftest import assert_one_line
 from tests.sim_bridge.test_track_file import eight, write
 
@@ -301,3 +304,19 @@ def test_real_rooms_and_simulated_ones_have_a_shipped_policy_each(tmp_path: Path
     current.parent.mkdir()
     current.symlink_to(PRETRAINED)
     assert choose_model(tmp_path, None, real=True).folder.resolve() == PRETRAINED
+
+
+def test_a_policy_for_another_car_is_a_warning_in_one_line(tmp_path: Path) -> None:
+    model = load_model(PRETRAINED)
+    assert not_for_this_car(model, tmp_path) is None  # it is for any car
+    manifest = model.manifest.model_copy(update={"calibration": known(measured_car())})
+    model = replace(model, manifest=manifest)
+    assert "this one was not" in not_for_this_car(model, tmp_path)
+    save_calibration(tmp_path, measured_car())
+    assert not_for_this_car(model, tmp_path) is None
+    car = measured_car()
+    late = car.latency.model_copy(update={"latency_s": 0.2})
+    save_calibration(tmp_path, car.model_copy(update={"latency": late}))
+    warning = not_for_this_car(model, tmp_path)
+    assert "latency (s) 0.2, trained for 0.08 ± 0.01" in warning
+    assert "\n" not in warning

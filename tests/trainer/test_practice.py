@@ -18,7 +18,7 @@ MIRRORED = np.array([CONTRACT.actions.mirrored(action) for action in range(7)])
 
 @pytest.fixture(scope="module")
 def practice():
-    with Practice(CONTRACT, "training", cars=4, steps=40, seed=1) as practice:
+    with Practice(CONTRACT, TABLES["training"], cars=4, steps=40, seed=1) as practice:
         deadline = time.monotonic() + 60
         while practice.frames < 4 * 60 and time.monotonic() < deadline:  # more than the memory holds
             assert practice.alive
@@ -92,7 +92,7 @@ def test_ctrl_c_is_left_to_the_trainer(practice: Practice) -> None:
 
 
 def test_a_driver_that_is_gone_is_noticed() -> None:
-    with Practice(CONTRACT, "training", cars=2, steps=10, seed=2) as practice:
+    with Practice(CONTRACT, TABLES["training"], cars=2, steps=10, seed=2) as practice:
         practice._process.kill()
         practice._process.join()
         assert not practice.alive

@@ -13,8 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from calibration.car_file import save_calibration
+from calibration.known import known
 from models.folder import load_model
 from settings import PROJECT
+from tests.calibration.measured_car import measured_car
 from tests.conftest import assert_one_line
 from trainer.metrics import read_metrics
 
@@ -60,10 +63,12 @@ def test_train_export_drive_and_evaluate(manage, tmp_path: Path) -> None:
 def test_preset_options_resume_and_another_sitting(manage, tmp_path: Path) -> None:
     preset = tmp_path / "mine.toml"
     preset.write_text("table = 'wide'\ngamma = 0.8\nepsilon_end = 0.2\nseed = 5\n")
+    save_calibration(tmp_path / "car", measured_car())
     runs = tmp_path / "runs"
     first = manage(
-        "train", "--steps", "3000", "--name", "run", "--runs", runs, "--preset", preset, "--gamma", "0.9", *QUICK
-    )
+        "train", "--steps", "3000", "--name", "run", "--runs", runs, "--preset", preset, "--gamma", "0.9",
+        "--calibration", tmp_path / "car", *QUICK,
+    )  # fmt: skip
     assert first.returncode == 0, first.stderr
     run = runs / "run"
     saved = json.loads((run / "settings.json").read_text())
@@ -73,6 +78,8 @@ def test_preset_options_resume_and_another_sitting(manage, tmp_path: Path) -> No
     assert f" --preset {preset} " in saved["command"]
     assert " --gamma 0.9 " in saved["command"]  # also where that is the default: the preset says otherwise
     assert load_model(run).manifest.trained_on.endswith(f"table `wide` of sim_bridge/distributions.py; preset {preset}")
+    assert f" --calibration {tmp_path / 'car'} " in saved["command"]
+    (tmp_path / "car" / "calibration" / "car.toml").unlink()  # what was measured is in the run
     before = read_metrics(run)
 
     resumed = manage("train", "--resume", "run", "--steps", "3000", "--runs", runs)
@@ -81,6 +88,7 @@ def test_preset_options_resume_and_another_sitting(manage, tmp_path: Path) -> No
     assert again["hyperparameters"] == chosen
     assert again["command"] == f"{saved['command']} && python manage.py train --resume run --steps 3000"
     assert load_model(run).manifest.command == again["command"]
+    assert load_model(run).manifest.calibration == known(measured_car())
     lines = read_metrics(run)
     assert lines[: len(before)] == before
     more = lines[len(before) :]

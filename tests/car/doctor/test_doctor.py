@@ -15,6 +15,7 @@ from car.doctor.line import Line, at_least, ok
 from car.hardware import CameraChoice
 from errors import UserError
 from settings import Settings
+from tests.calibration.measured_car import measured_car
 from tests.car.fake_picamera2 import Oddities, install
 
 
@@ -138,6 +139,20 @@ def test_an_old_calibration_is_a_warning_and_a_broken_one_a_failure(tmp_path: Pa
     line = servos.calibration("pi", tmp_path)
     assert line.state == "fail"
     assert "is not TOML" in line.words
+
+
+def test_a_section_that_is_old_and_a_file_from_another_car(tmp_path: Path, pi: Path) -> None:
+    now, car = datetime.now(UTC), measured_car()
+    lens = car.lens.model_copy(update={"date": now - timedelta(days=200)})
+    save_calibration(tmp_path, car.model_copy(update={"lens": lens, "car": "10000000aaaaaaaa"}))
+    line = servos.calibration("pi", tmp_path, pi)
+    assert line.state == "warn"
+    assert "lens is older than 180 days" in line.words
+    assert line.remedy == "type python manage.py calibrate camera"
+    put(pi, "proc/device-tree/serial-number", "10000000bbbbbbbb\0")
+    line = servos.calibration("pi", tmp_path, pi)
+    assert line.state == "fail"
+    assert "from another car" in line.words
 
 
 def test_the_board_is_looked_for_where_the_calibration_says(pi: Path) -> None:
