@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--host", default=LOOPBACK, help="an address of this computer; default: loopback, for it alone")
     parser.add_argument("--port", type=int, default=8333)
     arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that started it in the background ignores it
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that the server is ended too
     try:
         serve(arguments.host, arguments.port)

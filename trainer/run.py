@@ -42,16 +42,16 @@ from settings import load_settings as load_car_settings
 from sim_bridge.address import EMBEDDED
 from storage.files import write_file
 from trainer import ddqn, offline, rolled_out
-from trainer.checkpoint import CHECKPOINT, load_best, load_checkpoint, save_best, save_checkpoint
+from trainer.checkpoint import load_best, load_checkpoint, save_best, save_checkpoint
 from trainer.evaluation import Summary
 from trainer.export import advantage_network, convert
 from trainer.figures import report as draw_report
 from trainer.hyperparameters import Hyperparameters
 from trainer.int8 import int8_network, shift_bias
 from trainer.learner import Learner
-from trainer.metrics import Metrics, forget_after, read_metrics
+from trainer.metrics import METRICS, Metrics, forget_after, read_metrics
 from trainer.package import mean_error, package, without_tensorflow
-from trainer.places import SAVED, OpenPlaces, Places
+from trainer.places import OpenPlaces, Places
 from trainer.practice import Practice
 from trainer.presets import load_preset
 from trainer.progress import Progress
@@ -301,7 +301,7 @@ def _nothing_left(folder: Path) -> Iterator[None]:
     try:
         yield
     except UserError:
-        if not (folder / CHECKPOINT).exists() and not (folder / SAVED).exists():
+        if not ((folder / METRICS).exists() and read_metrics(folder)):
             shutil.rmtree(folder)
         raise
 

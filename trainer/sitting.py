@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import numpy as np
 
@@ -35,7 +34,7 @@ class Sitting:
     resume: Callable[[Learner], Progress] = lambda learner: Progress()
     told: Callable[[Learner, Progress], None] = lambda learner, progress: None  # after each round
     recordings: Library | None = None  # what is learnt from, in place of a simulator
-    measured: Mapping[str, tuple[float, float]] = MappingProxyType({})  # of the car it is for: calibration.known
+    measured: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # of the car it is for: calibration.known
     recorder: EnvRecorder | NoRecorder = field(default_factory=NoRecorder)  # of what cars live through in it
 
     def begin(self, learner: Learner) -> Progress:

@@ -7,6 +7,7 @@ import pytest
 
 from models.fetch import blob_file, channel_file
 from models.folder import MODEL, load_model
+from models.installed import CarModels
 from models.seen import newest_sequence
 from storage.place import open_place
 from tests.conftest import CAR, PRETRAINED, assert_one_line
@@ -56,26 +57,26 @@ def test_from_the_workstation_to_the_car_and_back(
     if where.startswith("s3:"):  # the car with a key that may do less
         for name, value in CAR.environment.items():
             monkeypatch.setenv(name, value)
-    assert f"{real} is in" in models("pull", *on)
+    assert f"the next drive is with {real}" in models("pull", *on)
     assert_one_line(manage("models", "rollback", "stable", *on), "there is no", "signing.key to sign with")
     first = newest_sequence(car, where, "stable")
-    pulled = next((car / "models").glob("*/manifest.json")).parent
+    pulled = CarModels(car).current()
     assert "as it was signed" in models("verify", pulled, *on)
     assert_one_line(manage("models", "verify", PRETRAINED, *on), "only a pulled model is signed")
     assert manage("drive", "--model", pulled, "--laps", "1", "--no-realtime", *on).returncode == 0
 
     if where.startswith("s3:"):
-        assert_one_line(manage("models", "gc", "--car", workstation, "--keep", "0"), "does not allow that to this key")
+        assert_one_line(manage("models", "push", PRETRAINED, *at), "does not allow that to this key")
     for name, value in (("AWS_ACCESS_KEY_ID", "ownerkey"), ("AWS_SECRET_ACCESS_KEY", "owner's secret")):
         monkeypatch.setenv(name, value)
     place = open_place(where)
     old = place.read(channel_file("stable"), MOST)
     assert "stable now names" in models("rollback", "stable", *at)
-    assert "patate is in" in models("pull", *on)
+    assert "the next drive is with patate" in models("pull", *on)
     assert newest_sequence(car, where, "stable") > first
     place.write(channel_file("stable"), old)
     assert_one_line(manage("models", "pull", *on), "was here before: somebody put an old file back")
-    assert len(list((car / "models").glob("*/manifest.json"))) == 2
+    assert load_model(CarModels(car).current()).manifest.name == "patate"
 
     assert models("verify", *at).count("as it was signed") == 4
     assert "0 files" in models("gc", *at)
@@ -92,7 +93,8 @@ def test_what_fails_leaves_nothing_behind(models, manage, tmp_path: Path) -> Non
     place = open_place(tmp_path / "store")
     place.write(blob_file(manifest_of(PRETRAINED)["files"][MODEL]["sha256"]), bytes(1000))
     assert_one_line(manage("models", "pull", *at), "(model.tflite) is cut short: 1000 of")
-    assert list((tmp_path / "models").iterdir()) == []
+    assert {path.name for path in (tmp_path / "models").iterdir() if not path.name.startswith(".")} <= {"seen.json"}
+    assert CarModels(tmp_path).current() is None
 
 
 def test_a_pulled_model_that_was_changed_since_is_told(models, manage, tmp_path: Path) -> None:
@@ -100,7 +102,7 @@ def test_a_pulled_model_that_was_changed_since_is_told(models, manage, tmp_path:
     models("keygen", *at)
     models("push", PRETRAINED, "--channel", "stable", *at)
     models("pull", *at)
-    (pulled,) = (tmp_path / "models").glob("*/manifest.json")
+    pulled = CarModels(tmp_path).current() / "manifest.json"
     load_model(pulled.parent)
     pulled.write_text(pulled.read_text().replace("patate", "batate"))
     assert_one_line(manage("models", "verify", pulled.parent, *at), "was changed after it was signed")

@@ -41,7 +41,7 @@ def test_what_is_broken_changed_or_there_twice_is_named(manage, driven_tub: Path
     verified = manage("simcache", "verify", tmp_path / "x", "--car", tmp_path)
     assert_one_line(verified, "3 of 4 files", "cannot be used")
     assert "cut.npz cannot be used: it is broken" in verified.stdout
-    assert "renamed.npz was renamed" in verified.stdout
+    assert "renamed.npz was changed, or renamed" in verified.stdout
     assert f"{good.name} is a-{good.name} once more" in verified.stdout
     assert_one_line(manage("simcache", "show", tmp_path / "y", "--car", tmp_path), "has no SimCache files")
     assert_one_line(manage("simcache", "export", good, tmp_path / "x", "--car", tmp_path), "exists already")
