@@ -95,6 +95,7 @@ def load() -> Iterator[None]:
         process.wait()
 
 
+@pytest.mark.slow
 def test_hot_under_load_no_frame_is_missed_and_each_is_decided_on_by_one_model(store: Store, tmp_path: Path) -> None:
     """Three new models while the car drives at 20 frames a second. Frames are counted, on the camera's side and in the
     recording. A run in which the machine itself was late by half a frame says nothing, and is repeated."""

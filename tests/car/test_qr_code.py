@@ -8,7 +8,6 @@ import pytest
 
 from car.display import Display
 from car.qr_code import qr_code
-from models.contract import Contract
 
 LINK = "http://192.168.178.123:8887/?token=2Qm0dJ3rYf4x1KcV"
 
@@ -45,6 +44,6 @@ def test_it_stands_beside_the_live_picture_where_the_terminal_is_wide_enough(
 ) -> None:
     monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((columns, 50)))
     out = io.StringIO()
-    display = Display("CAR", Nowhere(), Nowhere(), Contract().actions, pictures=True, code=LINK, out=out)
+    display = Display("CAR", Nowhere(), Nowhere(), pictures=True, code=LINK, out=out)
     display.run(np.zeros((120, 160), np.uint8), 0, 1, 0.0, 0.0, "", None)
     assert [line.count("▀") for line in out.getvalue().splitlines()[:30]] == [shown] * 30

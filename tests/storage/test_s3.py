@@ -15,7 +15,7 @@ import pytest
 from settings import PROJECT, S3Settings
 from storage.files import StorageError
 from storage.place import ConflictError, NotFoundError, TooLargeError, open_place
-from tests.conftest import CAR
+from tests.conftest import CAR, assert_one_line
 
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
@@ -77,17 +77,16 @@ def test_the_cars_key_reads_models_and_writes_recordings_and_no_more(s3, monkeyp
     assert models.read("x", 9) == b"model"
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "words"),
-    [
-        ("http://127.0.0.1:1", ("the server at http://127.0.0.1:1 cannot be reached", "[s3] in settings.toml")),
-        ("http://no-such-host.invalid", ("the server at http://no-such-host.invalid cannot be reached",)),
-    ],
-)
-def test_no_network(s3, endpoint: str, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_network(s3, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("storage.s3._ATTEMPTS", 2)
-    for call in calls("s3://models", S3Settings(endpoint=endpoint)):
-        complaint(call, *words)
+    for call in calls("s3://models", S3Settings(endpoint="http://127.0.0.1:1")):
+        complaint(call, "the server at http://127.0.0.1:1 cannot be reached", "[s3] in settings.toml")
+
+
+def test_a_host_that_is_not_there(s3, manage, tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text('[s3]\nendpoint = "http://no-such-host.invalid"\n')
+    refused = manage("models", "list", "--place", "s3://models", "--car", tmp_path)
+    assert_one_line(refused, "the server at http://no-such-host.invalid cannot be reached")
 
 
 def test_an_endpoint_that_is_no_address(s3, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,8 @@ def test_each_car_has_a_simulator_and_gets_another_when_it_has_lost_it(served) -
     env.reset(seed=1)
     with Client("127.0.0.1", served.port) as client:
         assert {slot.port for slot in client.status().slots} == set(served.ports[:2])
-    wardens = [pid for task in os.listdir("/proc/self/task") for pid in _children_of_thread(task)]
+    started = [pid for task in os.listdir("/proc/self/task") for pid in _children_of_thread(task)]
+    wardens = [pid for pid in started if b"warden" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     victim = children(wardens[0])[0]
     os.kill(victim, signal.SIGKILL)
     lost = np.zeros(2, bool)
