@@ -117,13 +117,13 @@ def test_the_conservative_term_is_added_and_keeps_down_what_nobody_did(monkeypat
 
 
 def test_cloning_learns_what_the_driver_does_and_how_often() -> None:
-    """White pictures: full left in three of four cases, else straight on; the softmax of the advantages says so."""
+    """White pictures: full left in three of four cases, else a little less; the softmax of the advantages says so."""
     learner = Cloning(CONTRACT, Hyperparameters(seed=2))
     rng = np.random.default_rng(2)
     white = np.full(SHAPE, 255, np.uint8)
     white[:, :32] = 40  # the left half, so that the mirrored picture is another
     for _ in range(400):
-        action = np.where(rng.uniform(size=64) < 0.75, 0, 3).astype(np.int32)
+        action = np.where(rng.uniform(size=64) < 0.75, 0, 1).astype(np.int32)
         _, agreement = learner.learn(random_batch(64, observation=np.repeat(white[None], 64, 0), action=action), 1e-3)
     assert 0.5 < agreement < 1
     advantages = learner.advantages(np.stack([white, white[:, ::-1]]))
@@ -131,7 +131,7 @@ def test_cloning_learns_what_the_driver_does_and_how_often() -> None:
     chances = np.exp(advantages[0] / CONTRACT.actions.temperature)
     chances /= chances.sum()
     assert chances[0] == pytest.approx(0.75, abs=0.12)
-    assert chances[3] == pytest.approx(0.25, abs=0.12)
+    assert chances[1] == pytest.approx(0.25, abs=0.12)
 
 
 def test_a_learner_that_starts_from_weights_drives_as_they_do() -> None:
