@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -44,6 +45,7 @@ class S3Place(Place):
         with self._faults():
             session = boto3.Session(profile_name=settings.profile, region_name=settings.region)
             self._client = session.client("s3", endpoint_url=settings.endpoint, config=config)
+            self._client.meta.events.register("before-call.s3.HeadBucket", _no_region)
             if session.get_credentials() is None:
                 raise StorageError(f"{self.where}: no keys are known; {_NO_KEYS}")
 
@@ -138,8 +140,14 @@ class S3Place(Place):
             raise _refused(error.response, what, self._bucket) from error
         except (HTTPClientError, IncompleteReadError) as error:
             raise _BrokenOffError(f"{what}: {_unreached(error)}") from error
-        except (BotoCoreError, ValueError, KeyError, RecursionError) as error:  # the last three are of odd answers
+        except (BotoCoreError, ValueError, KeyError) as error:  # the last two are of odd answers
             raise StorageError(f"{what}: {_unreached(error)}") from error
+
+
+def _no_region(**_: object) -> tuple[Any, dict[str, Any]]:
+    """In place of boto3's question where a bucket is, which it asks of a server that redirects it without saying where
+    to: one that redirects that question too would be asked without end. The answer is that nobody knows."""
+    return SimpleNamespace(status_code=404), {"ResponseMetadata": {"HTTPHeaders": {}, "HTTPStatusCode": 404}}
 
 
 class _BrokenOffError(StorageError):
@@ -211,7 +219,6 @@ def _unreached(error: Exception) -> str:
             boto.IncompleteReadError,
         ): f"{at} broke off, or was silent for {_READ_S} s; look at the network, and try again",
         (ResponseParserError, KeyError): _NO_S3,
-        RecursionError: _REGION,  # the server sends boto3 from one region to the next
     }
     for kind, meaning in meanings.items():
         if isinstance(error, kind):

@@ -123,16 +123,6 @@ def test_a_clock_that_is_wrong(s3) -> None:
     ], process.stderr
 
 
-@pytest.fixture(autouse=True)
-def _a_programs_recursion_limit() -> Iterator[None]:
-    """boto3 asks a server that names another region again and again, until Python's limit ends it. Other tests raise
-    that limit, hypothesis among them, until the C stack is at its end first."""
-    raised = sys.getrecursionlimit()
-    sys.setrecursionlimit(1000)
-    yield
-    sys.setrecursionlimit(raised)
-
-
 def test_a_server_that_is_killed_and_comes_back(s3, monkeypatch: pytest.MonkeyPatch) -> None:
     place = open_place("s3://models/killed")
     place.write("x", b"before")
@@ -227,6 +217,15 @@ def test_what_a_server_may_answer_is_one_line(lie, said, words: str | None) -> N
     else:
         for call in (read, write, entries):
             complaint(call, words)
+
+
+def test_a_server_that_redirects_everything_is_not_asked_without_end(lie) -> None:
+    liar = lie(error("301 Moved", "PermanentRedirect"))
+    complaint(lambda: open_place("s3://models", liar.settings).read("x", 9), "another region")
+    elsewhere = lie(answer("307 Moved", b"", "x-amz-bucket-region: eu-north-1"))
+    complaint(lambda: open_place("s3://models", elsewhere.settings).read("x", 9), "s3://models")
+    assert len(liar.requests) == 1
+    assert len(elsewhere.requests) == 2  # where it is said to be, once
 
 
 def test_what_its_checksum_does_not_fit(lie) -> None:

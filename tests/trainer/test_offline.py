@@ -2,11 +2,15 @@
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from models.folder import load_model
+from settings import S3Settings
+from storage.place import open_place
+from storage.simcache_library import open_library
 from tests.conftest import assert_one_line
 
 if importlib.util.find_spec("tensorflow") is None:
@@ -26,7 +30,14 @@ def test_record_learn_from_it_and_go_on_in_the_simulator(manage, s3: object, tmp
     shown = manage("simcache", "show", where, "--car", tmp_path)
     assert "laplace of sim_bridge/reward.py" in shown.stdout
     transitions = int(shown.stdout.split("transitions")[1].split()[0])
-    assert 2700 <= transitions <= 3000  # a car that is put back lives through nothing in that step
+    frames = json.loads((runs / "first" / "metrics.jsonl").read_text().splitlines()[-1])["frames"]
+    library = open_library(where, tmp_path / "caches", 10_000_000, S3Settings())
+    cars = [library.load(entry.name) for entry in library.entries]
+    assert len(cars) == 16
+    assert sum(len(car) for car in cars) == transitions
+    for car in cars:  # one that is put back lives through nothing in that step; which may not have come at the end
+        over = car.terminated | car.truncated
+        assert over[:-1].sum() <= frames / 16 - len(car) <= over.sum()
 
     offline = manage("train", "--steps", "3000", "--name", "second", "--simcache", where, *common)
     assert offline.returncode == 0, offline.stderr
@@ -47,12 +58,10 @@ def test_record_learn_from_it_and_go_on_in_the_simulator(manage, s3: object, tmp
 
 
 def _saved(tmp_path: Path):
-    from storage.place import open_place
-
     place = open_place("s3://models/weights")
     names = [entry.name for entry in place.entries()]
     assert len(names) >= 2
-    assert all(name.startswith("first-00000") and name.endswith(".npz") for name in names)
+    assert all(re.fullmatch(r"first-\d{7}-[0-9a-f]+\.npz", name) for name in names), names
     yield f"s3://models/weights/{names[-1]}"
 
 
