@@ -10,6 +10,9 @@ WIDTH = 160  # pixels that it is looked at with
 FARTHEST = 0.25  # of the width from one frame to the next; beyond that, or
 FAINTEST = 0.03  # where the two have so little in common, of 1, the shift is rejected
 
+AROUND = 3  # frames before and after, of which a spike has at most half
+SPIKE, LEAST_SPIKE = 8.0, 0.003  # standard deviations from its neighbours' median, and of the width
+
 
 def turning(frames: Iterable[np.ndarray]) -> np.ndarray:
     """By how much of its width the picture has turned since the frame before, + is a turn to the right: float64
@@ -21,6 +24,25 @@ def turning(frames: Iterable[np.ndarray]) -> np.ndarray:
         turned.append(float("nan") if before is None else _turned(before, upper))
         before = upper
     return np.array(turned)
+
+
+def without_spikes(turned: np.ndarray) -> np.ndarray:
+    """The same without what no car does, NaN instead: a turn of a frame or two, while before and after it went on as
+    ever. Something repeats in the picture, or passes before the lens."""
+    padded = np.pad(turned, AROUND, constant_values=np.nan)
+    near = np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1)
+    some = np.isfinite(near).any(axis=1)
+    usual = np.full(len(turned), np.nan)
+    usual[some] = np.nanmedian(near[some], axis=1)
+    away = np.abs(turned - usual)
+    if not np.isfinite(away).any():
+        return turned
+    return np.where(away > SPIKE * deviation(away) + LEAST_SPIKE, np.nan, turned)
+
+
+def deviation(away: np.ndarray) -> float:
+    """The standard deviation that these distances from a centre would have without their outliers: by their median."""
+    return 1.48 * float(np.nanmedian(away))
 
 
 def _upper_half(frame: np.ndarray) -> np.ndarray:

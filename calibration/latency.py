@@ -11,17 +11,20 @@ from typing import Protocol
 import numpy as np
 
 from calibration.car_file import CalibrationError, CarCalibration, with_found
-from calibration.image_motion import turning
+from calibration.image_motion import deviation, turning, without_spikes
 from calibration.terminal import Terminal
 from models.score import cut, smooth
 from storage.tub import Tub
 
 LONGEST_S, COARSE_S, FINE_S = 0.5, 0.025, 0.005  # of the delays that are tried: first coarsely, then near the best
-LAGS_S = (0.001, *np.arange(0.02, 0.21, 0.02).tolist())  # of servos: time constants
+LAGS_S = tuple(np.arange(0.03, 0.2, 0.02).tolist())  # of servos, time constants: none turns 60 degrees in 0.05 s
+USUAL_LAG_S, TELLS = 0.07, 0.002  # 0.16 s for 60 degrees; taken unless another's correlation is higher by so much
+FITS, BEYOND = 4, 4.0  # between which shifts so many standard deviations from what was told are left out
 LEAST_CORRELATION = 0.6  # less, and the picture does not follow the commands
 PARTS = 4  # of the recording, fitted on their own, for the uncertainty
 SEED, WEAVE_S = 0, 16.0
-MUCH = 0.5  # of full lock: at full lock a narrow lens sees too little of one frame in the next
+LITTLE, MUCH = 0.25, 0.75  # of full lock: always round the same circle, whatever its size, and never so fast that a
+# narrow lens sees too little of one frame in the next
 BETWEEN_S = 1.0  # two pieces of a recording
 CONSTANT = 1e-9  # a spread up to this is rounding
 
@@ -57,15 +60,14 @@ class WeavingDrivetrain(Protocol):
 
 
 def weaving_plan(duration_s: float = WEAVE_S) -> list[tuple[float, float]]:
-    """Changes at random moments, round a circle to the right, then one to the left: on 4 x 4 m."""
+    """Round a circle to the right, narrower and wider, with changes at random moments."""
     rng = np.random.default_rng(SEED)
     plan: list[tuple[float, float]] = []
-    for side in (1.0, -1.0):
-        left_s, much = duration_s / 2, False
-        while left_s > 0:
-            hold_s = min(left_s, float(rng.uniform(0.25, 0.9)))
-            plan.append((hold_s, side * (MUCH if much else 0.0)))
-            left_s, much = left_s - hold_s, not much
+    left_s, much = duration_s, False
+    while left_s > 0:
+        hold_s = min(left_s, float(rng.uniform(0.25, 0.9)))
+        plan.append((hold_s, MUCH if much else LITTLE))
+        left_s, much = left_s - hold_s, not much
     return plan
 
 
@@ -74,8 +76,8 @@ def calibrate_latency(
 ) -> CarCalibration:
     """The calibration with the latency. Raises CalibrationError when the person gives up or the picture does not
     follow the commands."""
-    terminal.on_the_floor("4 x 4 m")
-    terminal.say(f"It goes round for {WEAVE_S:.0f} seconds, to the right, then to the left.")
+    terminal.on_the_floor("4 x 4 m, most of it to its right,")
+    terminal.say(f"It goes round to the right for {WEAVE_S:.0f} seconds, beginning from where it stands.")
     return with_latency(before, drivetrain.weave(weaving_plan()), "calibrate latency", now)
 
 
@@ -120,25 +122,51 @@ def fit_delay(weave: Weave, first: int = 0, last: int | None = None) -> Delay:
     pieces = [np.arange(piece.start, piece.stop) for piece in weave.pieces]
     pieces = [piece[(piece >= kept.start) & (piece < kept.stop)] for piece in pieces]
     period_s = float(np.median(np.diff(weave.frame_s)))
-    pieces = [piece for piece in pieces if len(piece) * period_s >= 1 and np.isfinite(weave.turned[piece]).any()]
-    if not pieces:
-        return Delay(0.0, 0.0, 0.0)
-    seen = np.concatenate([smooth(_filled(weave.turned[piece])[1:], period_s) for piece in pieces])
-    time_s, turned = _followed(weave)
+    pieces = [piece for piece in pieces if len(piece) * period_s >= 1]
+    time_s, followed = _followed(weave)
+    turned, found = without_spikes(weave.turned), Delay(0.0, USUAL_LAG_S, 0.0)
+    for _ in range(FITS):
+        of_use = [piece for piece in pieces if np.isfinite(turned[piece]).any()]
+        if not of_use:
+            return Delay(0.0, USUAL_LAG_S, 0.0)
+        found = _best(weave.frame_s, turned, of_use, time_s, followed)
+        told = np.interp(weave.frame_s - found.delay_s, time_s, followed[LAGS_S.index(found.lag_s)])
+        turned = _explained(weave.turned, np.diff(told, prepend=told[0]), np.concatenate(of_use))
+    return found
+
+
+def _best(
+    frame_s: np.ndarray, turned: np.ndarray, pieces: list[np.ndarray], time_s: np.ndarray, followed: np.ndarray
+) -> Delay:
+    """The best fit of these pieces: first coarsely, then near the best."""
+    period_s = float(np.median(np.diff(frame_s)))
+    seen = np.concatenate([smooth(_filled(turned[piece])[1:], period_s) for piece in pieces])
 
     def best(delays_s: np.ndarray) -> Delay:
-        found = Delay(0.0, 0.0, -1.0)
-        for lag_s, would_turn in zip(LAGS_S, turned, strict=True):
+        found = []
+        for lag_s, would_turn in zip(LAGS_S, followed, strict=True):
             for delay_s in delays_s:
-                at = np.interp(weave.frame_s - delay_s, time_s, would_turn)  # how far, by each frame
+                at = np.interp(frame_s - delay_s, time_s, would_turn)  # how far, by each frame
                 told = np.concatenate([smooth(np.diff(at[piece]), period_s) for piece in pieces])
                 if told.std() > CONSTANT and seen.std() > CONSTANT:
-                    correlation = float(np.corrcoef(told, seen)[0, 1])
-                    found = max(found, Delay(float(delay_s), lag_s, correlation), key=lambda one: one.correlation)
-        return found
+                    found.append(Delay(float(delay_s), lag_s, float(np.corrcoef(told, seen)[0, 1])))
+        if not found:
+            return Delay(0.0, USUAL_LAG_S, 0.0)
+        # A slow servo soon and a fast one late turn a car nearly alike: noise shall not choose between them.
+        most = max(one.correlation for one in found) - TELLS
+        lag_s = min((one.lag_s for one in found if one.correlation >= most), key=lambda lag: abs(lag - USUAL_LAG_S))
+        return max((one for one in found if one.lag_s == lag_s), key=lambda one: one.correlation)
 
     near_s = best(np.arange(0, LONGEST_S, COARSE_S)).delay_s
     return best(np.arange(max(0.0, near_s - COARSE_S), near_s + COARSE_S, FINE_S))
+
+
+def _explained(turned: np.ndarray, told: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """The turning without what is far from a straight line over what was told: something passed before the lens."""
+    good = frames[np.isfinite(turned[frames])]
+    gain, offset = np.polyfit(told[good], turned[good], 1)
+    away = np.abs(turned - gain * told - offset)
+    return np.where(away > BEYOND * deviation(away[good]), np.nan, turned)
 
 
 def _followed(weave: Weave) -> tuple[np.ndarray, np.ndarray]:

@@ -37,6 +37,7 @@ ROOM = {  # to weave in: large, and with something on its walls
     "room_m": Uniform(6.0, 8.0), "wall_gap_m": Uniform(2.0, 4.0), "clutter": Uniform(0.4, 1.0),
     "exposure_s": Always(0.01), "body": Always("none"),
 }  # fmt: skip
+ASIDE_M = 1.2  # from the middle of the room, so that the circle to the right is round it
 MARGIN_M, SQUARE_M = 0.012, 0.036
 
 
@@ -192,9 +193,8 @@ class TrueCar:
         scene = {name: Always(value) for name, value in vars(self.truth.scene).items()}
         simulator = Simulator(1, scene, self._seed, spec)
         world = simulator.worlds[0]
-        x_m, y_m = simulator.centre_m()[0]
-        heading_rad = float(simulator.bicycles.heading_rad[0])
-        self._bicycle.place(0, self.truth.scene, x_m, y_m, heading_rad)
+        x_m, y_m = world.track.points.mean(axis=0)  # the middle of the room
+        self._bicycle.place(0, self.truth.scene, x_m, y_m + ASIDE_M, 0.0)
         self._arm(Kind.DRIVE)
         frames, at_s, told = [], [], []
         ends_s = np.cumsum([seconds for seconds, _ in plan])
