@@ -267,6 +267,7 @@ def _vehicle(
             camera,
             (lambda: wired.pulse_ms) if wired else lambda: None,
             place if isinstance(place, SimulatedCar) else None,
+            wheel.channel,
         )
         others = _others(wheel, settings, folder, options, place, seen, wires=wires, realtime=realtime)
     except UserError:

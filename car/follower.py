@@ -33,7 +33,7 @@ class Follower:
     """A threaded part. Without a channel it only keeps the trial of the model that is on trial."""
 
     def __init__(self, car: Path, handover: Handover, channel: Channel | None) -> None:
-        self._car, self._handover, self._channel = car, handover, channel
+        self._car, self._handover, self.channel = car, handover, channel
         self._models = CarModels(car)
         self._inbox = handover.events  # of Event; of dict, a line of the following process; None ends the thread
         self._closing = threading.Event()
@@ -45,8 +45,8 @@ class Follower:
     def update(self) -> None:
         """The thread, by donkeycar's name for it: loads, and writes what became of whom."""
         self._worker = threading.current_thread()
-        if self._channel is not None:
-            threading.Thread(target=self._listen, args=[self._channel], name="follower", daemon=True).start()
+        if self.channel is not None:
+            threading.Thread(target=self._listen, args=[self.channel], name="follower", daemon=True).start()
         while (item := self._inbox.get()) is not None:
             try:
                 if isinstance(item, Event):

@@ -49,6 +49,7 @@ class Seen:
     camera: Camera
     pulse_ms: Callable[[], float | None]  # from a frame to its pulse; None where there are no servos
     simulator: SimulatedCar | None  # who sees the track from above
+    channel: str | None = None  # of models that is followed
 
 
 def people(
@@ -106,6 +107,7 @@ def _about(settings: Settings, handover: Handover, seen: Seen) -> About:
             "sha256": decides.manifest.files[MODEL].sha256,
             "folder": str(decides.folder),
             "trained_on": decides.manifest.trained_on,
+            "channel": seen.channel,
         }
 
     return About(

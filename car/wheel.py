@@ -26,6 +26,11 @@ class Wheel:
         """The one that decides now."""
         return self.handover.model
 
+    @property
+    def channel(self) -> str | None:
+        """The channel of models that is followed."""
+        return self.follower.channel.name if self.follower and self.follower.channel else None
+
 
 def choose_model(car: Path, named: Path | None, *, real: bool = False) -> Model:
     """The model that was named, else the car's current one, else the one that is shipped: for real rooms, or for the

@@ -17,7 +17,7 @@ class About:
 
     label: str  # what the page calls it
     throttle_cap: float  # what a full stick on the page means
-    model: Callable[[], dict[str, Any]] | None = None  # name, sha256, folder, trained_on of the one that decides now
+    model: Callable[[], dict[str, Any]] | None = None  # of the one that decides now, as in docs/driving.md
     actions: tuple[tuple[float, float], ...] = ()  # steering and throttle of each
     track: dict[str, Any] | None = None  # points_m and width_m, where a simulator knows them
 

@@ -1,11 +1,15 @@
 """A car that follows a channel: real drives on the simulated chip, a real following process, a real store."""
 
+import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
@@ -116,7 +120,7 @@ def test_hot_under_load_no_frame_is_missed_and_each_is_decided_on_by_one_model(s
         assert blocks[-3:] == names
         assert len(set(blocks)) == len(blocks)  # each of them in one piece
         for left in (store.car / "drives").iterdir():
-            __import__("shutil").rmtree(left)
+            shutil.rmtree(left)
         if "late frames 0 " in last:
             return
         assert late_ms > 25, f"{last}; and the machine was late by {late_ms:.1f} ms at most"
@@ -215,6 +219,19 @@ def _followers(store: Store) -> list[int]:
             if b"models.follow" in words and str(store.car).encode() in words:
                 found.append(int(entry.name))
     return found
+
+
+def test_the_page_names_the_channel(store: Store) -> None:
+    shown = store.folder / "shown"
+    words = ["--follow", "stable", "--place", store.place.where, "--port", "0"]
+    with open(shown, "w") as out, driving(store.car, *words, stdout=out) as (_, drive, _):
+        link = re.search(r"http://\S+", shown.read_text())
+        assert link, shown.read_text()
+        with urllib.request.urlopen(link[0].replace("/?", "/status?")) as answer:  # noqa: S310 - of our own drive
+            model = json.load(answer)["model"]
+        drive.process.send_signal(signal.SIGINT)
+        drive.process.wait(timeout=60)
+    assert (model["name"], model["channel"]) == ("first", "stable")
 
 
 def test_the_following_process_ends_with_a_drive_that_is_killed(store: Store) -> None:

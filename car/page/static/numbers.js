@@ -23,6 +23,7 @@ export function showNumbers() {
     ["guardian", state.guardian],
     ["last stop", state.last_stop ? ago(state.last_stop) : "none yet"],
     ["model", state.model ? `${state.model.name} @ ${state.model.sha256.slice(0, 12)}` : ""],
+    ["channel", state.model?.channel ?? ""],
     ["power", state.power ? power(state.power) : ""],
     ["messages refused", state.refused ? `${state.refused}` : ""],
   ]);
