@@ -16,7 +16,7 @@ from calibration.terminal import Terminal, as_metres
 
 RUNS_S = (1.0, 2.0)  # of one throttle: the difference is free of starting and rolling out
 SHARES = (0.7, 1.0)  # of the throttle's cap
-BURST_S = 0.5  # of a circle at a time
+BURST_S, BURST_WHEELBASES = 0.5, 0.8  # of a circle at a time, at most: a twelfth of it where wheels turn by 30 degrees
 TAPE_M = 0.01  # how well a tape tells where a car stands, 95 %
 RULER_M = 0.002  # how well it tells a wheelbase
 MOST_SIDEWAYS = 0.5  # of the distance: more is no straight run
@@ -43,7 +43,8 @@ def calibrate_vehicle(
     wheelbase_m = terminal.measure("  WHEELBASE: from the front axle to the rear axle > ", 0.05, 0.9)
     terminal.on_the_floor("4 m ahead, and 1.5 m to each side")
     speeds, bend_per_m = _straight_runs(drivetrain, terminal)
-    left_m, right_m = (_circle(drivetrain, terminal, side) for side in ("left", "right"))
+    burst_s = min(BURST_S, BURST_WHEELBASES * wheelbase_m / speeds[0][1])
+    left_m, right_m = (_circle(drivetrain, terminal, side, burst_s) for side in ("left", "right"))
     locks_deg = [math.degrees(math.atan(2 * wheelbase_m / across_m)) for across_m in (left_m, right_m)]
     for side, across_m, lock_deg in zip(("left", "right"), (left_m, right_m), locks_deg, strict=True):
         if not LEAST_LOCK_DEG < lock_deg < MOST_LOCK_DEG:
@@ -103,22 +104,25 @@ def _straight_runs(drivetrain: FloorDrivetrain, terminal: Terminal) -> tuple[lis
     return speeds, float(np.average([bend for bend, _ in bends], weights=[weight**2 for _, weight in bends]))
 
 
-def _circle(drivetrain: FloorDrivetrain, terminal: Terminal, side: str) -> float:
+def _circle(drivetrain: FloorDrivetrain, terminal: Terminal, side: str, burst_s: float) -> float:
     """Its diameter in metres, that of the middle of the rear axle."""
     steering = -1.0 if side == "left" else 1.0
     throttle = SHARES[0] * drivetrain.cap
-    terminal.say(f"FULL LOCK {side.upper()}, in bursts of half a second, round half a circle.")
+    terminal.say(f"FULL LOCK {side.upper()}, in short bursts, round more than half a circle.")
     terminal.answer("  Enter drives the first one > ", ("",))
-    drivetrain.drive(steering, throttle, BURST_S)
+    drivetrain.drive(steering, throttle, burst_s)
     if terminal.choose("    did it turn to the left (l) or to the right (r)? ", {"l": "left", "r": "right"}) != side:
         raise CalibrationError(
             f"told to turn {side}, the car turns the other way: left and right are swapped; type calibrate steering; "
             "nothing was saved"
         )
-    terminal.say("    Mark the floor below the middle of the rear axle: the circle begins there.")
-    again = "  Enter drives on; once the car faces the other way, how far is its rear axle from the mark? > "
+    terminal.say(
+        "    Mark the floor below the middle of the rear axle: the circle begins there. Measure how far from the mark\n"
+        "    that axle stands after each burst, until it comes nearer again."
+    )
+    again = "  Enter drives on; once it came nearer, how far from the mark was it at most? > "
     while not (text := terminal.answer(again, ("",))):
-        drivetrain.drive(steering, throttle, BURST_S)
+        drivetrain.drive(steering, throttle, burst_s)
     return as_metres(text, 0.1, 20.0)
 
 

@@ -244,7 +244,7 @@ class Person:
         self.car, self._rng = car, np.random.default_rng((5, seed))
         self._sign = "+"
         self._finding = self._find("")
-        self._mark = car.pose
+        self._mark, self._across_m = car.pose, list[float]()
         self.terminal = Terminal(self._answer, self._hear)
 
     def _hear(self, words: str) -> None:
@@ -254,7 +254,7 @@ class Person:
         if first in ("CENTRE", "LEFT", "RIGHT", "NEUTRAL", "START", "START BACK", "FORWARD", "REVERSE"):
             self._finding = self._find(first)
         if "Mark the floor" in words:
-            self._mark = self.car.pose
+            self._mark, self._across_m = self.car.pose, []
 
     def _answer(self, question: str, choices: tuple[str, ...]) -> str:  # noqa: PLR0911, PLR0912 - a question, an answer
         car, rng = self.car, self._rng
@@ -285,10 +285,9 @@ class Person:
             return ""
         if "left (l)" in question:
             return "l" if car.pose[2] > self._mark[2] else "r"
-        assert "faces the other way" in question, question
-        if abs(car.pose[2] - self._mark[2]) < np.radians(170):
-            return ""
-        return f"{np.hypot(*self._from_mark(0.0)) + rng.normal(0, 0.003):.3f}"
+        assert "at most?" in question, question
+        self._across_m.append(float(np.hypot(*self._from_mark(0.0)) + rng.normal(0, 0.003)))
+        return "" if self._across_m[-1] == max(self._across_m) else f"{max(self._across_m):.3f}"
 
     def _from_mark(self, line_rad: float) -> tuple[float, float]:
         """Ahead and to the left of it, along a line."""
