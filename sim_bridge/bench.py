@@ -58,10 +58,7 @@ def bench_sim(rounds: int, steps: int, table: str, tick: Callable[[int, int], No
         for cars in CARS
         for name in [f"{cars} car{'s' * (cars > 1)}, {'160x120 RGB picture' if rgb else 'luma of the road alone'}"]
     ]
-    others = sorted(os.sched_getaffinity(0) - core) or sorted(core)
-    contestants.append(
-        Contestant("1 car by DonkeySim's wire, lock-step", WIRE, {"steps": steps, "server_cores": others}, core)
-    )
+    contestants.append(Contestant("1 car by DonkeySim's wire, lock-step", WIRE, {"steps": steps}, core))
     if PEERS_PYTHON.exists():
         contestants.append(Contestant("CarRacing-v3", PEER, {"steps": steps}, core, PEERS_PYTHON))
     done = iter(range(1, rounds * len(contestants) + 1))

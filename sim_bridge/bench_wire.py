@@ -1,7 +1,6 @@
 """A contestant of `bench sim`: one car by DonkeySim's wire, our client and our server in lock-step, a process each."""
 
 import multiprocessing
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -20,12 +19,12 @@ THROTTLE = 0.2
 
 
 def prepare(options: dict[str, Any]) -> Callable[[], dict[str, float]]:
-    """options: steps (frames in a round), server_cores. A frame is drawn in colour, made a JPEG, sent, unpacked, and
+    """options: steps (frames in a round). A frame is drawn in colour, made a JPEG, sent, unpacked, and
     made the observation of a policy; the steering is a simple driver's, from where the frame says the car is."""
     cv2.setNumThreads(1)
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    context.Process(target=_serve, args=(theirs, options["server_cores"]), daemon=True).start()
+    context.Process(target=_serve, args=(theirs,), daemon=True).start()
     at = ours.recv()
     driver = Driver(lambda: at, SCENE, Contract())
     driver.reset()
@@ -46,9 +45,8 @@ def prepare(options: dict[str, Any]) -> Callable[[], dict[str, float]]:
     return one_round
 
 
-def _serve(client: Connection, cores: list[int]) -> None:
-    """The server's process: it goes when the contestant has gone, however that ended."""
-    os.sched_setaffinity(0, cores)
+def _serve(client: Connection) -> None:
+    """The server's process, on the contestant's core; it goes when the contestant has gone, however that ended."""
     cv2.setNumThreads(1)
     server = Server(lockstep=True)
     client.send(server.listen(port=0))

@@ -92,8 +92,8 @@ class Driver:
         """Send an action, -1 .. 1 each. Raises SimulatorLost."""
         limits = self._limits
         self._command = (
-            float(np.clip(steering, -limits.steering, limits.steering)),
-            float(np.clip(throttle, limits.throttle_min, limits.throttle_max)),
+            min(max(float(steering), -limits.steering), limits.steering),
+            min(max(float(throttle), limits.throttle_min), limits.throttle_max),
         )
         self._frames_left, self._sum = self._frame_skip, 0.0
         self.car.drive(*self._command)
@@ -138,14 +138,13 @@ class Driver:
         """As far as the wire tells: which way the car looks is not known, nor when a lap is over to the metre."""
         road = self._road or frame.road or SCENES[self.car.scene]
         self._driven_m += progress_m
-        one = np.ones(1)
         return State(
-            offset_m=road.offset_m(frame.cte) * one,
-            heading_error_rad=0 * one,
-            half_width_m=road.half_width_m * one,
-            speed_m_s=frame.speed_m_s * one,
-            progress_m=progress_m * one,
-            driven_m=self._driven_m * one,
+            offset_m=np.array([road.offset_m(frame.cte)]),
+            heading_error_rad=np.zeros(1),
+            half_width_m=np.array([road.half_width_m]),
+            speed_m_s=np.array([frame.speed_m_s]),
+            progress_m=np.array([progress_m]),
+            driven_m=np.array([self._driven_m]),
             laps=np.array([self.car.laps]),
         )
 

@@ -27,6 +27,8 @@ def number(message: Message, name: str, otherwise: float | None = None) -> float
     """A finite number, sent as a number or as its text. Raises ValueError where it is none, or missing without
     `otherwise`."""
     value = message.get(name, otherwise)
+    if type(value) is float and math.isfinite(value):  # nearly always
+        return value
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError(f"{name} is no number")
     if isinstance(value, str) and len(value) > 40:

@@ -256,7 +256,7 @@ class Person:
         if "Mark the floor" in words:
             self._mark, self._across_m = self.car.pose, []
 
-    def _answer(self, question: str, choices: tuple[str, ...]) -> str:  # noqa: PLR0911, PLR0912 - a question, an answer
+    def _answer(self, question: str, choices: tuple[str, ...]) -> str:  # noqa: PLR0911 - a question, an answer
         car, rng = self.car, self._rng
         if question.strip().endswith("us >"):
             return next(self._finding)
