@@ -8,7 +8,8 @@ import numpy as np
 from calibration.camera import draw_photos, draw_pose, lens_of, with_lens, with_pose
 from calibration.car_file import nominal
 from settings import PROJECT
-from tests.calibration.true_car import SQUARE_M, Photographer, draw_truth
+from tests.calibration.photographer import SQUARE_M, Photographer
+from tests.calibration.true_car import draw_truth
 
 SEED = 0
 

@@ -28,8 +28,8 @@ from calibration.throttle import calibrate_throttle
 from calibration.vehicle import calibrate_vehicle
 from sim_bridge.distributions import TABLES
 from sim_bridge.scene import draw_scene
+from tests.calibration.photographer import SQUARE_M, Photographer, on_the_floor
 from tests.calibration.test_procedures import Notes, typed
-from tests.calibration.true_car import SQUARE_M, Photographer, on_the_floor
 from tests.conftest import assert_one_line
 
 

@@ -17,7 +17,7 @@ from sim_bridge.simulator import Simulator
 from storage.tub import Tub
 from storage.tub_writer import TubWriter
 from tests.calibration.measured_car import LENS, measured_car
-from tests.calibration.true_car import ROOM, _picture
+from tests.calibration.true_car import ROOM, take_picture
 
 COLUMNS = {"cam/image_array": "image_array", "user/angle": "float", "user/throttle": "float", "user/mode": "str"}
 
@@ -45,7 +45,7 @@ def drive(folder: Path, pitch_deg: float) -> Tub:
             if step % 10 == 0:
                 steering = float(rng.choice((0.0, 0.0, -0.4, 0.4)))
             pose = float(car.x_m[0]), float(car.y_m[0]), float(car.heading_rad[0])
-            frame = _picture(world, car, pose)
+            frame = take_picture(world, car, pose)
             writer.write({"cam/image_array": frame, "user/angle": steering, "user/throttle": 0.2, "user/mode": "user"})
             car.step(np.array([steering]), np.array([0.15]))
     writer.close()

@@ -12,7 +12,9 @@ from calibration.throttle import calibrate_throttle
 from calibration.vehicle import calibrate_vehicle
 from car.calibrating import PHOTO
 from sim_bridge.lens import Lens
-from tests.calibration.true_car import FRAME_S, SQUARE_M, Person, Photographer, TrueCar, Truth, draw_truth
+from tests.calibration.person import Person
+from tests.calibration.photographer import SQUARE_M, Photographer
+from tests.calibration.true_car import FRAME_S, TrueCar, Truth, draw_truth
 
 CARS = 20
 
