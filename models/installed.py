@@ -12,7 +12,6 @@ instant, leaves a `current` that is a whole model. A `current` that a person mad
 """
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
@@ -26,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from errors import UserError
 from models.manifest import Sha256
 from storage.files import StorageError, fsync, remedy, write_file
+from storage.lock import locked
 
 MOST_STARTS = 3  # drives with a model on trial that came to no end: then it is the model, and not the battery
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -105,7 +105,8 @@ class CarModels:
     @contextlib.contextmanager
     def installing(self) -> Iterator[None]:
         """One at a time; the lock ends with its process, by kill -9 too. Raises InstallError, StorageError."""
-        with self._locked(".installing", wait=False):
+        taken = InstallError(f"another program installs a model in {self.folder}; wait for it, or end it")
+        with locked(self.folder / ".installing", taken):
             self._clean()
             yield
 
@@ -273,26 +274,8 @@ class CarModels:
     @contextlib.contextmanager
     def _changing(self) -> Iterator[None]:
         """Held for as long as some renames take. Raises StorageError where one of them fails."""
-        with self._locked(".changing"):
+        with locked(self.folder / ".changing"):
             try:
                 yield
             except OSError as error:
                 raise StorageError(f"cannot write {self.folder}: {error.strerror}; {remedy(error)}") from error
-
-    @contextlib.contextmanager
-    def _locked(self, name: str, *, wait: bool = True) -> Iterator[None]:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise StorageError(f"cannot write {self.folder}: {error.strerror}; {remedy(error)}") from error
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InstallError(
-                    f"another program installs a model in {self.folder}; wait for it, or end it"
-                ) from error
-            yield
-        finally:
-            os.close(descriptor)

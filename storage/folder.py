@@ -1,15 +1,14 @@
 """A place in a local folder."""
 
-import fcntl
 import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from storage.files import StorageError, remedy, write_file
+from storage.lock import locked
 from storage.place import ABSENT, ConflictError, Entry, NotFoundError, Place, TooLargeError, check_name, is_name
 
 _PIECE_BYTES = 1 << 20
@@ -53,7 +52,7 @@ class FolderPlace(Place):
         if only_if is None:
             write_file(path, content)
             return
-        with self._locked():
+        with locked(self.folder / _LOCK):
             if self._present_tag(path) != only_if:
                 raise ConflictError(f"{path} was written by somebody else in the meantime; nothing was changed")
             write_file(path, content)
@@ -80,20 +79,6 @@ class FolderPlace(Place):
             return ABSENT
         except OSError as error:
             raise StorageError(f"cannot read {path}: {error.strerror}; mend its rights") from error
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One at a time, of all processes that use this folder. The lock ends with the process, kill -9 too."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise StorageError(f"cannot write {self.folder}: {error.strerror}; {remedy(error)}") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
 
     def _walk(self, below: str, prefix: str) -> Iterator[Entry]:
         """The entries of one folder; `below` is its name with a slash, "" for the place itself."""

@@ -11,7 +11,6 @@ runs/NAME/
     report.png        its curves and its last drives
 """
 
-import fcntl
 import json
 import os
 import re
@@ -21,7 +20,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +40,7 @@ from settings import PROJECT, explain
 from settings import load_settings as load_car_settings
 from sim_bridge.address import EMBEDDED
 from storage.files import write_file
+from storage.lock import locked
 from trainer import ddqn, offline, rolled_out
 from trainer.checkpoint import load_best, load_checkpoint, save_best, save_checkpoint
 from trainer.evaluation import Summary
@@ -306,18 +306,9 @@ def _nothing_left(folder: Path) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Two processes must not train in one folder. The lock ends with the process, kill -9 too. Raises UserError."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(f"{folder} is being trained at this moment; end that first, or wait for it") from error
-        yield
-    finally:
-        os.close(descriptor)
+def _alone_in(folder: Path) -> AbstractContextManager[None]:
+    """Two processes must not train in one folder. Raises UserError."""
+    return locked(folder, UserError(f"{folder} is being trained at this moment; end that first, or wait for it"))
 
 
 @contextmanager
