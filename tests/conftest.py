@@ -13,6 +13,7 @@ import pytest
 
 from models.contract import Contract
 from settings import PROJECT
+from storage.place import Place, open_place
 from storage.seaweed import Identity, SeaweedServer, find_seaweed
 
 PRETRAINED = PROJECT / "models" / "pretrained"
@@ -95,6 +96,12 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return str(tmp_path / "place")
     request.getfixturevalue("s3")
     return f"s3://models/test-{next(_prefixes)}"
+
+
+@pytest.fixture
+def place(where: str) -> Place:
+    """That place."""
+    return open_place(where)
 
 
 @pytest.fixture

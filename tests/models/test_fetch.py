@@ -22,22 +22,12 @@ from models.folder import FLOAT, GOLDEN, MANIFEST, MODEL, ModelError, load_model
 from models.signing import SigningError
 from models.store import promote, push, read_state
 from storage.folder import FolderPlace
-from storage.place import Place, open_place
+from storage.place import Place
 from tests.conftest import PRETRAINED
 from tests.models.stores import MOST, Owner, change_blob, manifest_of, owner, put_channel, put_manifest
 
 SHIPPED = manifest_of(PRETRAINED)
 FILES = SHIPPED["files"]
-
-
-@pytest.fixture
-def place(where: str) -> Place:
-    return open_place(where)
-
-
-@pytest.fixture
-def mine(tmp_path: Path) -> Owner:
-    return owner(tmp_path / "workstation")
 
 
 @pytest.fixture

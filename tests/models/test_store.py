@@ -21,16 +21,6 @@ from tests.models.stores import MOST, Owner, change_blob, manifest_of, owner, pu
 FILES = manifest_of(PRETRAINED)["files"]
 
 
-@pytest.fixture
-def place(where: str) -> Place:
-    return open_place(where)
-
-
-@pytest.fixture
-def mine(tmp_path: Path) -> Owner:
-    return owner(tmp_path / "workstation")
-
-
 def _models(place: Place, mine: Owner, *names: str) -> list[str]:
     """Small ones, in the store; their digests. Their files are the shipped model's."""
     push(place, PRETRAINED, mine.key)

@@ -23,11 +23,6 @@ from storage.place import (
 MOST = 1 << 22
 
 
-@pytest.fixture
-def place(where: str) -> Place:
-    return open_place(where)
-
-
 def test_what_was_written_is_read(place: Place) -> None:
     content = os.urandom(3_000_000)
     place.write("a/b.bin", b"older")
