@@ -132,12 +132,18 @@ def test_throttle_on_the_chip_in_bursts_that_end_by_themselves(tmp_path: Path) -
     chip.close()
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, None])
-def test_neutral_on_any_exit(tmp_path: Path, end: signal.Signals | None) -> None:
-    """In the middle of a burst; None: the terminal's end."""
+@pytest.mark.parametrize(
+    ("what", "answers", "end"),
+    [
+        *(("throttle", "yes\n+50\n", end) for end in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL, None)),
+        *(("vehicle", "0.17\nyes\n\n", end) for end in (signal.SIGINT, signal.SIGKILL)),
+    ],
+)
+def test_neutral_on_any_exit(tmp_path: Path, what: str, answers: str, end: signal.Signals | None) -> None:
+    """In the middle of a burst, or of a straight run; None: the terminal's end."""
     chip = Chip(tmp_path)
-    process = run("throttle", tmp_path)
-    process.stdin.write("yes\n+50\n")
+    process = run(what, tmp_path)
+    process.stdin.write(answers)
     process.stdin.flush()
     chip.wait_moving()
     event_ns = time.monotonic_ns()
@@ -179,20 +185,4 @@ def test_vehicle_on_the_chip_never_beyond_the_cap(tmp_path: Path) -> None:
     fastest_us = max(standing.throttle_us for standing in stood)
     assert fastest_us == pytest.approx(1500 + 0.2 * 500, abs=5)  # [drive] throttle_cap
     assert {1000, 2000} <= {round(standing.steering_us / 20) * 20 for standing in stood}
-    chip.close()
-
-
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
-def test_neutral_when_a_straight_run_is_broken_off(tmp_path: Path, end: signal.Signals) -> None:
-    chip = Chip(tmp_path)
-    process = run("vehicle", tmp_path)
-    process.stdin.write("0.17\nyes\n\n")
-    process.stdin.flush()
-    chip.wait_moving()
-    event_ns = time.monotonic_ns()
-    os.killpg(process.pid, end)
-    chip.neutral_ms(event_ns)
-    assert process.wait(timeout=20) != 0
-    assert "Traceback" not in process.stderr.read()
-    assert load_calibration(tmp_path) is None
     chip.close()
