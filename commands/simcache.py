@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.options import DEFAULT_CAR, CarOption
+from commands.options import DEFAULT_CAR, CarOption, ModelOption
 
 if TYPE_CHECKING:
     from models.shelf import Shelf
@@ -39,10 +39,16 @@ def simcache_show(
 def simcache_import(
     tub: Annotated[Path, typer.Argument(metavar="TUB", help="A donkeycar tub, or a folder of them.")],
     place: PlaceArgument = None,
+    model: ModelOption = None,
     car: CarOption = DEFAULT_CAR,
 ) -> None:
-    """Donkeycar tubs as recordings. A tub has no rewards: they become +1 a step, and -1 at a cut or change of mode."""
-    _shelf(car).import_tubs(tub, _place(place, car))
+    """Donkeycar tubs as recordings, by the contract of the model, as `drive --record simcache` makes them.
+
+    A tub has no rewards: they become +1 a step, and -1 at a cut or change of mode.
+    """
+    from car.wheel import choose_model
+
+    _shelf(car).import_tubs(tub, _place(place, car), choose_model(car, model).contract)
 
 
 @simcache.command("export")

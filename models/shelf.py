@@ -14,6 +14,7 @@ from rich.table import Table
 from errors import UserError
 from models.contract import Contract
 from models.experience import check_fits, contract_of
+from models.footage import fit
 from models.pictures import draw_steering, sheet, write_png
 from models.tub_experience import export_tub, frame_of, import_tub
 from settings import Settings
@@ -82,15 +83,15 @@ class Shelf:
             write_png(picture, sheet(seen, COLUMNS, ROWS, 8))
             self._console.print(str(picture), soft_wrap=True, markup=False)
 
-    def import_tubs(self, path: Path, where: str) -> None:
-        """A tub, or a folder of them, as SimCache files. Importing it again changes nothing."""
+    def import_tubs(self, path: Path, where: str, contract: Contract) -> None:
+        """A tub, or a folder of them, as SimCache files of this contract. Importing it again changes nothing."""
         place = open_place(where, self._settings.s3)
         for found in find_tubs(path):
             tub = Tub(found)
             files: list[Transitions] = []
             records = self._track(tub.records, f"reading {found.name} ...")
             size = self._settings.simcache.size
-            left_out = import_tub(tub, records, Contract(), size, _recording(tub), files.append)
+            left_out = import_tub(tub, records, contract, size, _recording(tub), files.append)
             for transitions in self._track(files, f"writing to {where} ..."):
                 place.write(*transitions.encode())
             rest = f", {left_out} records left out: without a command, or a picture" if left_out else ""
@@ -101,7 +102,7 @@ class Shelf:
         """A new tub of all of them, for donkeycar's tools."""
         if tub.exists():
             raise UserError(f"{tub} exists already; name a new folder")
-        records = export_tub(self._all(self._open(where)), Contract(), tub)
+        records = export_tub(self._all(self._open(where)), tub)
         self._console.print(f"{records} records in {tub}", soft_wrap=True, markup=False)
 
     def merge(self, sources: list[str], where: str) -> None:
@@ -172,7 +173,8 @@ def _recording(tub: Tub) -> str:
 def _tile(transitions: Transitions) -> np.ndarray:
     """The picture in the middle of a file, with the steering drawn in."""
     middle = len(transitions) // 2
-    frame = frame_of(transitions.views[transitions.at[middle]], Contract().observation)
+    spec = contract_of(transitions.facts, transitions.facts.recording).observation
+    frame = frame_of(transitions.views[transitions.at[middle]], spec)
     steering = transitions.infos.get("steering")
-    colours = np.repeat(frame[..., None], 3, axis=2)
+    colours = fit(np.repeat(frame[..., None], 3, axis=2), Contract().observation)  # one size, whatever the cameras'
     return colours if steering is None else draw_steering(colours, float(steering[middle]))

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 
 from models.contract import Contract, ObservationSpec
-from models.experience import ALIVE, Episodes, check_fits, facts
+from models.experience import ALIVE, Episodes, check_fits, contract_of, facts
 from models.footage import fit
 from models.observation import Observer
 from models.score import stretches
+from storage.files import write_folder
 from storage.simcache import SimCacheError, Transitions
 from storage.simcache_writer import SimCacheWriter
 from storage.tub import Record, Tub, TubError
@@ -73,32 +74,44 @@ def import_tub(
     return left_out
 
 
-def export_tub(files: Iterable[Transitions], contract: Contract, path: Path) -> int:
-    """Write a new tub of what was seen and commanded; returns its records. A tub has no place for rewards.
+def export_tub(files: Iterable[Transitions], path: Path) -> int:
+    """Write a new tub of what was seen and commanded, by the contract that each file tells; returns its records. A tub
+    has no place for rewards.
 
     The policy's view is drawn back into a frame of the camera's size: the top third, which it does not see, is black.
-    Raises SimCacheError where a file is of another contract, StorageError.
+    Raises SimCacheError where a file tells of no contract, or the frames would not be of one size, and StorageError;
+    then there is no tub.
     """
     now_s = time.time()
-    writer = TubWriter(path, COLUMNS, clock_s=lambda: now_s)
+    size: tuple[int, int] | None = None  # of the frames
     before: tuple[str, int] | None = None  # recording and age of the last picture
-    for transitions in files:
-        check_fits(transitions, contract, transitions.facts.recording)
-        infos, name = transitions.infos, transitions.facts.recording
-        for step, row in enumerate(transitions.at.tolist()):
-            age = int(transitions.age[row])
-            now_s += contract.observation.period_s if before == (name, age - 1) else CUT_S
-            before = name, age
-            decoded = contract.actions.decode(int(transitions.action[step]))
-            writer.write(
-                {
-                    "cam/image_array": frame_of(transitions.views[row], contract.observation),
-                    "user/angle": float(infos["steering"][step]) if "steering" in infos else decoded[0],
-                    "user/throttle": float(infos["throttle"][step]) if "throttle" in infos else decoded[1],
-                    "user/mode": "user",
-                }
-            )
-    writer.close()
+    with write_folder(path) as staging:
+        writer = TubWriter(staging, COLUMNS, clock_s=lambda: now_s)
+        for transitions in files:
+            infos, name = transitions.infos, transitions.facts.recording
+            contract = contract_of(transitions.facts, name)
+            check_fits(transitions, contract, name)
+            spec = contract.observation
+            size = size or (spec.frame_width, spec.frame_height)
+            if size != (spec.frame_width, spec.frame_height):
+                raise SimCacheError(
+                    f"{name} is of frames of {spec.frame_width} x {spec.frame_height}, and what was read before it of "
+                    f"{size[0]} x {size[1]}; make a tub of each"
+                )
+            for step, row in enumerate(transitions.at.tolist()):
+                age = int(transitions.age[row])
+                now_s += spec.period_s if before == (name, age - 1) else CUT_S
+                before = name, age
+                decoded = contract.actions.decode(int(transitions.action[step]))
+                writer.write(
+                    {
+                        "cam/image_array": frame_of(transitions.views[row], spec),
+                        "user/angle": float(infos["steering"][step]) if "steering" in infos else decoded[0],
+                        "user/throttle": float(infos["throttle"][step]) if "throttle" in infos else decoded[1],
+                        "user/mode": "user",
+                    }
+                )
+        writer.close()
     return writer.records
 
 

@@ -1,9 +1,13 @@
 """`manage.py simcache` as a person types it."""
 
+import json
 from pathlib import Path
 
+from models.contract import Contract
+from models.folder import MANIFEST
+from storage.simcache import decode
 from storage.tub import Tub
-from tests.conftest import assert_one_line
+from tests.conftest import PRETRAINED, assert_one_line
 
 
 def test_from_a_tub_to_a_bucket_and_back(manage, s3: object, driven_tub: Path, tmp_path: Path) -> None:
@@ -29,6 +33,28 @@ def test_from_a_tub_to_a_bucket_and_back(manage, s3: object, driven_tub: Path, t
     assert (tmp_path / "seen.png").read_bytes().startswith(b"\x89PNG")
     assert "199 records in" in simcache("export", there, tmp_path / "tub")
     assert len(Tub(tmp_path / "tub").records) == 199
+
+
+def test_a_tub_is_imported_by_the_contract_of_the_model_that_the_car_drives_with(
+    manage, driven_tub: Path, model_copy: Path, tmp_path: Path
+) -> None:
+    slower = Contract(observation={"period_s": 0.1}, actions={"throttle": (0.15,)})
+    manifest = json.loads((model_copy / MANIFEST).read_text())
+    manifest |= {"contract": slower.model_dump(mode="json"), "contract_digest": slower.digest}
+    (model_copy / MANIFEST).write_text(json.dumps(manifest))
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "current").symlink_to(model_copy)
+    for into, model, contract in (("current", (), slower), ("named", ("--model", PRETRAINED), Contract())):
+        process = manage("simcache", "import", driven_tub, tmp_path / into, *model, "--car", tmp_path)
+        assert process.returncode == 0, process.stderr
+        (path,) = (tmp_path / into).iterdir()
+        told = decode(path.read_bytes(), path.name).facts
+        assert told.actions["throttle"] == list(contract.actions.throttle)
+        assert told.observation["period_s"] == contract.observation.period_s
+        process = manage("simcache", "show", path, "--picture", tmp_path / "seen.png", "--car", tmp_path)
+        assert process.returncode == 0, process.stderr
+    nobody = manage("simcache", "import", driven_tub, tmp_path / "x", "--model", tmp_path / "nobody")
+    assert_one_line(nobody, "nobody")
 
 
 def test_what_is_broken_changed_or_there_twice_is_named(manage, driven_tub: Path, tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from tests.storage.test_tub import line, write_tub
 CONTRACT = Contract()
 
 
-def imported(path: Path, left_out: int = 0) -> list[Transitions]:
+def imported(path: Path, left_out: int = 0, contract: Contract = CONTRACT) -> list[Transitions]:
     files: list[Transitions] = []
     tub = Tub(path)
-    assert import_tub(tub, tub.records, CONTRACT, 300, "test", files.append) == left_out
+    assert import_tub(tub, tub.records, contract, 300, "test", files.append) == left_out
     return files
 
 
@@ -76,7 +76,7 @@ def test_records_without_a_command_or_a_picture_are_left_out_and_counted(tmp_pat
 def test_there_and_back(driven_tub: Path, tmp_path: Path) -> None:
     """The view drawn into a frame is seen as that view again, nearly; commands are the same."""
     files = imported(driven_tub)
-    assert export_tub(files, CONTRACT, tmp_path / "tub") == 199
+    assert export_tub(files, tmp_path / "tub") == 199
     (back,) = imported(tmp_path / "tub")
     before = files[0]
     assert len(back) == 198
@@ -84,6 +84,45 @@ def test_there_and_back(driven_tub: Path, tmp_path: Path) -> None:
     assert back.action.tolist() == before.action[:198].tolist()
     away = np.abs(back.views.astype(int) - before.views[:199])
     assert away.mean() < 4  # of 255: JPEG, and a picture made larger and smaller again
+
+
+OTHER = Contract(
+    observation={"frame_width": 80, "frame_height": 60, "crop_top": 15, "size": 32, "period_s": 0.1},
+    actions={"steering": (-0.5, 0.0, 0.5), "throttle": (0.1, 0.3)},
+)
+
+
+def test_there_and_back_by_another_contract(driven_tub: Path, tmp_path: Path) -> None:
+    """Each file's own: its frames, its actions, its period."""
+    (file,) = imported(driven_tub, contract=OTHER)
+    assert file.views.shape == (100, 32, 32)
+    assert set(file.action.tolist()) <= set(range(6))
+    without = Transitions(**{**vars(file), "infos": {}})  # as a training's: the action alone tells the command
+    assert export_tub([without], tmp_path / "tub") == 99
+    tub = Tub(tmp_path / "tub")
+    frame = tub.image(tub.records[50])
+    assert frame.shape == (60, 80, 3)
+    assert frame[:10].max() < 10  # the crop, but for JPEG's blocks
+    assert frame[15:].mean() > 20
+    assert tub.records[50].timestamp_ms - tub.records[49].timestamp_ms == pytest.approx(100, abs=1)
+    assert tub.records[50].command == OTHER.actions.decode(int(file.action[50]))
+
+
+def test_actions_of_other_tables_go_into_one_tub_and_frames_of_other_sizes_into_none(
+    driven_tub: Path, tmp_path: Path
+) -> None:
+    (ours,), (other,) = imported(driven_tub), imported(driven_tub, contract=OTHER)
+    (levels,) = imported(driven_tub, contract=Contract(actions={"throttle": (0.2, 0.4, 0.6)}))
+    bare = [Transitions(**{**vars(file), "infos": {}}) for file in (ours, levels)]
+    assert export_tub(bare, tmp_path / "tub") == 398
+    angles = [record.angle for record in Tub(tmp_path / "tub").records]
+    assert angles[:199] == angles[199:]
+    with pytest.raises(SimCacheError, match="test is of frames of 80 x 60, and what was read before it of 160 x 120"):
+        export_tub([ours, other], tmp_path / "mixed")
+    lying = Transitions(**{**vars(ours), "facts": ours.facts.model_copy(update={"actions": {"steering": [9]}})})
+    with pytest.raises(SimCacheError, match="test tells of no contract"):
+        export_tub([lying], tmp_path / "mixed")
+    assert [path.name for path in tmp_path.iterdir()] == ["tub"]
 
 
 def test_a_frame_of_a_view_is_black_where_the_policy_does_not_look(rng: np.random.Generator) -> None:
