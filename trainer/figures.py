@@ -70,7 +70,8 @@ def comparison(runs: Mapping[str, Metrics]) -> bytes:
 
 def _returns(axis: Axes, runs: Mapping[str, Metrics]) -> None:
     for name, metrics in runs.items():
-        axis.plot(_minutes(metrics), [line["episode_return"] for line in metrics], label=name)
+        ended = [line for line in metrics if "episode_return" in line]  # none where recordings are learnt from
+        axis.plot(_minutes(ended), [line["episode_return"] for line in ended], label=name)
     _axes(axis, "return, mean of the last 100 episodes")
 
 

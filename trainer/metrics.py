@@ -14,7 +14,8 @@ if TYPE_CHECKING:  # reading curves needs no TensorFlow
     from trainer.progress import Progress
 
 METRICS = "metrics.jsonl"
-_NAMES = ("elapsed_s", "frames", "updates", "epsilon", "loss", "q", "episode_return", "episode_steps")
+_NAMES = ("elapsed_s", "frames", "updates", "loss", "q")
+_WHERE_KNOWN = ("epsilon", "episode_return", "episode_steps")  # recordings have none of them
 
 
 class MetricsError(UserError):
@@ -70,6 +71,8 @@ class Metrics:
     def __call__(self, progress: "Progress") -> None:
         self._print(progress)
         metrics = {name: getattr(progress, name) for name in _NAMES}
+        known = {name: getattr(progress, name) for name in _WHERE_KNOWN}
+        metrics |= {name: value for name, value in known.items() if value is not None}
         if progress.evaluation:
             metrics["finished_share"] = progress.evaluation.finished_share
             metrics["mean_offset_m"] = progress.evaluation.mean_offset_m
@@ -81,11 +84,16 @@ class Metrics:
         elapsed_s = max(progress.elapsed_s, 1e-9)
         sitting_s = progress.elapsed_s - (progress.resumed_s or 0.0)
         left_s = sitting_s * (1 / progress.share - 1) if progress.share > 0 else None
-        line = (
-            f"{_clock(progress.elapsed_s)}  {progress.frames / elapsed_s:.0f} steps/s  "
-            f"{progress.updates / elapsed_s:.0f} updates/s  epsilon {progress.epsilon:.2f}  "
-            f"return {progress.episode_return:.1f} in {progress.episode_steps:.0f} steps  {_clock(left_s)} left"
-        )
+        words = [
+            _clock(progress.elapsed_s),
+            f"{progress.frames / elapsed_s:.0f} steps/s",
+            f"{progress.updates / elapsed_s:.0f} updates/s",
+        ]
+        if progress.epsilon is not None:
+            words.append(f"epsilon {progress.epsilon:.2f}")
+        if progress.episode_return is not None:
+            words.append(f"return {progress.episode_return:.1f} in {progress.episode_steps:.0f} steps")
+        line = "  ".join([*words, f"{_clock(left_s)} left"])
         if progress.evaluation:
             evaluation = progress.evaluation
             self._console.print(

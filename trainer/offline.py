@@ -26,7 +26,6 @@ def train(sitting: Sitting) -> tuple[DoubleDQN | Cloning, Recordings]:
         learner = DoubleDQN(contract, settings, settings.conservative if settings.offline == "cql" else 0.0)
     recordings = Recordings(sitting.recordings, contract, settings.replay, settings.seed)
     progress = sitting.begin(learner)
-    progress.epsilon = 0.0
     frames, goes_on = 0, True
     while goes_on:
         learning_rate = settings.learning_rate * (0.55 + 0.45 * np.cos(np.pi * min(1.0, progress.share)))

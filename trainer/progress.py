@@ -24,11 +24,11 @@ class Progress:
     frames: int = 0
     episodes: int = 0  # ended, of all sittings
     updates: int = 0
-    epsilon: float = 1.0
+    epsilon: float | None = None  # the share of random actions; None where none is tried, as from recordings
     loss: float = 0.0  # mean since the last report
     q: float = 0.0  # of the last update
-    episode_return: float = 0.0  # mean of the last hundred finished episodes
-    episode_steps: float = 0.0
+    episode_return: float | None = None  # mean of the last hundred finished episodes; None before the first
+    episode_steps: float | None = None
     actions: np.ndarray | None = None  # how often each was taken since the last report, int (actions,)
     evaluation: Summary | None = None  # of this very moment, else None
     best: Summary | None = None  # evaluation so far

@@ -76,7 +76,6 @@ def train(sitting: Sitting) -> tuple[Learner, Practice]:
     contract, settings = sitting.contract, sitting.settings
     learner = Regression(contract, settings)
     progress = sitting.begin(learner)
-    progress.epsilon = 0.0
     steps = settings.replay // settings.envs
     table = centred(TABLES[settings.table], sitting.measured)
     with Practice(contract, table, settings.envs, steps, settings.seed + progress.frames) as practice:

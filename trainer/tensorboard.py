@@ -44,10 +44,12 @@ class TensorBoard:
         before_s, before_updates = self._before or (progress.resumed_s or 0.0, progress.updates)
         self._before = progress.elapsed_s, progress.updates
         with self._or_storage_error(), self._writer.as_default(progress.frames):
-            tf.summary.scalar("training/return", progress.episode_return)
+            if progress.episode_return is not None:
+                tf.summary.scalar("training/return", progress.episode_return)
             tf.summary.scalar("training/loss", progress.loss)
             tf.summary.scalar("training/q", progress.q)
-            tf.summary.scalar("training/epsilon", progress.epsilon)
+            if progress.epsilon is not None:
+                tf.summary.scalar("training/epsilon", progress.epsilon)
             rate_hz = (progress.updates - before_updates) / max(progress.elapsed_s - before_s, 1e-9)
             tf.summary.scalar("training/updates_per_s", rate_hz)
             taken = np.repeat(np.arange(len(progress.actions)), progress.actions)

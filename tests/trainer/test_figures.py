@@ -14,6 +14,7 @@ if importlib.util.find_spec("matplotlib") is None:
     pytest.skip("Matplotlib is not installed: type `make install-dev`", allow_module_level=True)
 from trainer.figures import comparison, report
 
+FROM_RECORDINGS = [{"elapsed_s": 60.0, "finished_share": 0.5, "mean_offset_m": 0.1}]  # no episodes, so no returns
 CURVE = [
     {"elapsed_s": 60.0 * minute, "episode_return": 10.0 * minute}
     | ({"finished_share": minute / 4, "mean_offset_m": 0.1 / (1 + minute)} if minute % 2 else {})
@@ -41,5 +42,5 @@ def test_the_report_marks_the_cars_that_did_not_finish() -> None:
 
 
 def test_runs_are_compared_also_before_their_first_evaluation() -> None:
-    picture = pixels(comparison({"one": CURVE, "two": CURVE[:1], "three": []}))
+    picture = pixels(comparison({"one": CURVE, "two": CURVE[:1], "three": [], "four": FROM_RECORDINGS}))
     assert picture.shape[1] > 1000

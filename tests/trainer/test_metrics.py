@@ -10,11 +10,14 @@ from storage.files import StorageError
 from trainer.metrics import METRICS, Metrics, MetricsError, forget_after, read_metrics
 
 
-def progress(elapsed_s: float, evaluation: object = None, resumed_s: float | None = None) -> SimpleNamespace:
-    return SimpleNamespace(
-        elapsed_s=elapsed_s, frames=16, updates=4, epsilon=0.5, loss=0.1, q=1.0, episode_return=3.0, episode_steps=9.0,
-        share=0.5, resumed_s=resumed_s, evaluation=evaluation,
-    )  # fmt: skip
+def progress(
+    elapsed_s: float, evaluation: object = None, resumed_s: float | None = None, **others: object
+) -> SimpleNamespace:
+    known = {
+        "frames": 16, "updates": 4, "epsilon": 0.5, "loss": 0.1, "q": 1.0, "episode_return": 3.0, "episode_steps": 9.0,
+        "share": 0.5,
+    }  # fmt: skip
+    return SimpleNamespace(elapsed_s=elapsed_s, evaluation=evaluation, resumed_s=resumed_s, **known | others)
 
 
 EVALUATION = SimpleNamespace(finished=3, tracks=4, finished_share=0.75, mean_offset_m=0.05)
@@ -44,6 +47,27 @@ def test_a_resumed_run_forgets_what_came_after_its_checkpoint_and_appends(tmp_pa
         metrics(progress(32.0, resumed_s=2.0))
     assert [line["elapsed_s"] for line in read_metrics(tmp_path)] == [1.0, 2.0, 32.0]
     assert "0:30 left" in out.getvalue()  # half of this sitting is over, and it took 30 s
+
+
+NOTHING_TRIED = {"epsilon": None, "episode_return": None, "episode_steps": None}
+
+
+def test_what_there_is_not_is_neither_printed_nor_written(tmp_path: Path) -> None:
+    """From recordings nothing is tried and no episode ends; in a simulator none has ended yet at first."""
+    out = io.StringIO()
+    with Metrics(tmp_path, Console(file=out)) as metrics:
+        metrics(progress(20.0, **NOTHING_TRIED))
+        metrics(progress(40.0, **NOTHING_TRIED | {"epsilon": 0.25}))
+        metrics(progress(60.0))
+    assert [line.split("  ", 1)[1].strip() for line in out.getvalue().splitlines()] == [
+        "1 steps/s  0 updates/s   0:20 left",
+        "0 steps/s  0 updates/s  epsilon 0.25   0:40 left",
+        "0 steps/s  0 updates/s  epsilon 0.50  return 3.0 in 9 steps   1:00 left",
+    ]
+    lines = read_metrics(tmp_path)
+    assert [sorted({"epsilon", "episode_return", "episode_steps"} & line.keys()) for line in lines] == [
+        [], ["epsilon"], ["episode_return", "episode_steps", "epsilon"],
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["{}\n{}\n", "x\n{}\n", "[]\n[]\n", None])

@@ -319,13 +319,16 @@ def test_tensorboard_gets_curves_a_histogram_and_a_film(tmp_path: Path) -> None:
     learner = DoubleDQN(CONTRACT, Hyperparameters())
     progress = Progress(elapsed_s=2.0, frames=100, updates=10, loss=0.5, q=1.5, episode_return=3.0, epsilon=0.25)
     progress.actions = np.array([3, 0, 0, 5, 0, 0, 2])
+    from_recordings = Progress(elapsed_s=1.0, frames=50, actions=progress.actions)
     with TensorBoard(tmp_path) as tensorboard:
+        tensorboard(from_recordings)
         tensorboard(progress)
         progress.elapsed_s, progress.frames, progress.updates, progress.evaluation = 4.0, 200, 50, EVALUATION
         tensorboard.film(learner, progress)
         tensorboard(progress)
     values = written(tmp_path / "tensorboard")
-    assert [step for step, _ in values["training/return"]] == [100, 200]
+    for tag, steps in (("loss", [50, 100, 200]), ("return", [100, 200]), ("epsilon", [100, 200])):
+        assert [step for step, _ in values[f"training/{tag}"]] == steps
     last = {
         tag: float(series[-1][1]) for tag, series in values.items() if np.ndim(series[-1][1]) == 0 and "/d" not in tag
     }
