@@ -2,10 +2,9 @@
 
 Where the place is a bucket, a file is first safe in a queue on disk, of a bounded size, and leaves it once it has
 arrived: however slow the link is, or long gone; and after the end of the program the next one that sends there sends it
-too. A file arrives once, since its name tells its content and it is written only where none is.
+too. A file arrives once, since its name ends with a digest of its content and it is written only where none is.
 """
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -16,12 +15,12 @@ from urllib.parse import quote
 from settings import S3Settings
 from storage.files import StorageError
 from storage.folder import FolderPlace
-from storage.place import ABSENT, ConflictError, NotFoundError, Place, open_place
+from storage.place import ABSENT, ConflictError, NotFoundError, Place, TooLargeError, open_place
 from storage.simcache import MOST_BYTES
 
 MOST_IN_HAND = 64  # files that are not on disk yet
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0  # between two tries to reach the place
-Encode = Callable[[], tuple[str, bytes]]  # gives a file's name, which tells its content, and its content
+Encode = Callable[[], tuple[str, bytes]]  # gives a file's name, with storage.simcache.digest in it, and its content
 
 
 class Outbox:
@@ -106,15 +105,38 @@ class Outbox:
                 self._ending.wait(pause_s)
 
     def _send_all(self, queue: Place) -> int:
-        """Returns how many were there. Raises StorageError."""
-        found = 0
-        for found, entry in enumerate(list(queue.entries()), 1):  # noqa: B007, the number is the result
-            with contextlib.suppress(NotFoundError):  # another program has sent it
+        """Returns how many have arrived. Raises StorageError; where something else lies in a file's place, only after
+        the others have been sent."""
+        arrived, in_the_way = 0, ""
+        for entry in list(queue.entries()):
+            try:
                 content = queue.read(entry.name, MOST_BYTES)
-                with contextlib.suppress(ConflictError):  # it had arrived, but nobody was there to hear so
-                    self._place.write(entry.name, content, only_if=ABSENT)
+            except NotFoundError:  # another program has sent it
+                continue
+            if self._arrives(entry.name, content):
                 queue.delete(entry.name)
-        return found
+                arrived += 1
+            else:
+                in_the_way = entry.name
+        if in_the_way:
+            raise StorageError(f"{self._place.where} has another {in_the_way}, broken there or here; remove one")
+        return arrived
+
+    def _arrives(self, name: str, content: bytes) -> bool:
+        """False where something else lies there. Raises StorageError."""
+        try:
+            self._place.write(name, content, only_if=ABSENT)
+        except ConflictError:  # it had arrived, and nobody was there to hear so; or somebody is writing it right now
+            try:
+                return self._place.read(name, len(content)) == content
+            except NotFoundError:  # the other one did not come to its end
+                raise
+            except TooLargeError:
+                return False
+            except StorageError:
+                # A car's key may be one that only writes. The name tells the content, so what lies there is this file.
+                return True
+        return True
 
 
 def open_outbox(where: str, queues: Path, most_bytes: int, s3: S3Settings) -> Outbox:

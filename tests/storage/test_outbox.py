@@ -16,10 +16,11 @@ from storage import outbox as module
 from storage.folder import FolderPlace
 from storage.outbox import MOST_IN_HAND, Outbox, open_outbox
 from storage.place import Place, open_place
-from storage.seaweed import SeaweedServer
+from storage.seaweed import Identity, SeaweedServer
 from storage.simcache import Transitions
 from storage.simcache_library import open_library
 from storage.simcache_writer import SimCacheWriter
+from tests.conftest import CAR, OWNER
 from tests.storage.test_simcache import FACTS, picture
 
 MB = 1_000_000
@@ -121,15 +122,44 @@ def test_a_crash_loses_at_most_the_file_in_hand_and_the_next_one_sends_the_other
     assert recorded("s3://recordings/crash", tmp_path) == list(range(1000))  # all but the fifty in hand
 
 
-def test_what_arrived_unheard_is_not_there_twice(s3: object, tmp_path: Path) -> None:
-    """The file is in the bucket and still in the queue: the server died between the two."""
-    place, queue = open_place("s3://recordings/unheard"), FolderPlace(tmp_path)
+@pytest.mark.parametrize("key", [OWNER, CAR])
+def test_what_arrived_unheard_is_not_there_twice(
+    s3: object, key: Identity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is in the bucket and still in the queue: the server died between the two. Also with a key that may only
+    write there."""
+    where = f"s3://recordings/unheard-{key.name}"
+    place, queue = open_place(where), FolderPlace(tmp_path)
     place.write("one.npz", b"one")
     queue.write("one.npz", b"one")
-    outbox = Outbox(place, queue, MB)
+    for name, value in key.environment.items():
+        monkeypatch.setenv(name, value)
+    outbox = Outbox(open_place(where), queue, MB)
     outbox.close(30)
+    assert outbox.note == ""
     assert names(place) == ["one.npz"]
     assert names(queue) == []
+
+
+def test_what_lies_in_the_way_is_said_and_holds_up_no_other(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.1)
+    queue = FolderPlace(tmp_path / "queue")
+    place.write("1.npz", b"on")  # broken there
+    place.write("2.npz", b"two and more")
+    for number, content in enumerate((b"one", b"two", b"three"), 1):
+        queue.write(f"{number}.npz", content)
+    outbox = Outbox(place, queue, MB)
+    eventually(lambda: names(queue) == ["1.npz", "2.npz"])
+    eventually(lambda: "has another 2.npz, broken there or here; remove one" in outbox.note)
+    assert (place.read("1.npz", MB), place.read("3.npz", MB)) == (b"on", b"three")
+    place.delete("1.npz")
+    eventually(lambda: names(queue) == ["2.npz"])
+    assert place.read("1.npz", MB) == b"one"
+    outbox.close(30)  # does not wait for what cannot be sent
+    assert names(queue) == ["2.npz"]
+    assert place.read("2.npz", MB) == b"two and more"
 
 
 class Slow(FolderPlace):
