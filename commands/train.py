@@ -97,11 +97,12 @@ def train(
     from trainer import run as training
     from trainer.package import without_tensorflow
     from trainer.places import Places
+    from trainer.run_settings import Budget
 
     console = Console()
     if push is not None:
         check_publishing(car, load_settings(car), push)
-    budget = training.Budget(minutes or (None if steps else 10), steps)
+    budget = Budget(minutes or (None if steps else 10), steps)
     if resume is not None:
         model = training.resume(runs / resume, budget, car, console)
     else:

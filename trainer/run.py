@@ -11,17 +11,14 @@ runs/NAME/
     report.png        its curves and its last drives
 """
 
-import json
 import os
 import re
 import shlex
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,14 +26,11 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow talks about the CPU before one can ask it not to
 import cv2
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
 
 from calibration.car_file import read_calibration
 from calibration.known import known
 from errors import UserError
-from models.contract import ActionTable, Contract
-from settings import PROJECT, explain
 from settings import load_settings as load_car_settings
 from sim_bridge.address import EMBEDDED
 from storage.files import write_file
@@ -53,52 +47,15 @@ from trainer.metrics import METRICS, Metrics, forget_after, read_metrics
 from trainer.package import mean_error, package, without_tensorflow
 from trainer.places import OpenPlaces, Places
 from trainer.practice import Practice
-from trainer.presets import load_preset
 from trainer.progress import Progress
 from trainer.recordings import Recordings
 from trainer.replay import Replay
+from trainer.run_settings import Budget, RunSettings, command_of, commit_of_code, contract_for, load_settings
 from trainer.sitting import Sitting
 from trainer.tensorboard import TensorBoard
 
 CALIBRATION_FRAMES = 2000
-THROTTLE_LEVELS = (0.2, 0.4, 0.6)  # 1 to 1.5 m/s in bends, and 3 to 4.5 on straights for those who raise their cap
-PACED_TEMPERATURE = 0.1  # sharper than without levels: a mean over fast and slow is too fast for a bend
-SETTINGS, REPORT = "settings.json", "report.png"
-
-
-class RunSettings(BaseModel):
-    """settings.json: all that makes a run what it is."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    command: str  # trains such a model again
-    commit: str  # of the code, with -dirty where it was changed
-    preset: str | None = None
-    hyperparameters: Hyperparameters
-    contract: Contract
-    places: Places = Places()
-    calibration: dict[str, tuple[float, float]] | None = None  # what was measured of the car that it is for
-
-    def save(self, folder: Path) -> None:
-        """Raises StorageError."""
-        write_file(folder / SETTINGS, (json.dumps(self.model_dump(mode="json"), indent=2) + "\n").encode())
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How long to train: minutes or frames of all cars together, whichever is given and ends first."""
-
-    minutes: float | None
-    frames: int | None
-
-    @property
-    def seconds(self) -> float | None:
-        return self.minutes * 60 if self.minutes else None
-
-    @property
-    def options(self) -> list[str]:
-        """As they are typed."""
-        minutes = ["--minutes", f"{self.minutes:g}"] if self.minutes else []
-        return minutes + (["--steps", str(self.frames)] if self.frames else [])
+REPORT = "report.png"
 
 
 def run(
@@ -124,11 +81,11 @@ def run(
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", folder.name):
         raise UserError(f"--name {folder.name!r} is no name for a model; take up to 64 letters, digits, dots, _ and -")
     settings = RunSettings(
-        command=_command(hyperparameters, preset, budget, places, calibration),
-        commit=_commit(),
+        command=command_of(hyperparameters, preset, budget, places, calibration),
+        commit=commit_of_code(),
         preset=preset,
         hyperparameters=hyperparameters,
-        contract=_contract(hyperparameters),
+        contract=contract_for(hyperparameters),
         places=places,
         calibration=known(read_calibration(calibration)) if calibration else None,
     )
@@ -146,27 +103,16 @@ def resume(folder: Path, budget: Budget, car: Path, console: Console) -> Path:
     run, it has no checkpoint that can be used, it is being trained.
     """
     settings = load_settings(folder)
-    if settings.contract != _contract(settings.hyperparameters):
+    if settings.contract != contract_for(settings.hyperparameters):
         raise UserError(f"{folder} was trained for another contract than this program's; train anew")
     with _alone_in(folder):
         state, progress = load_checkpoint(folder)
         opened = OpenPlaces(settings.places, folder, car, load_car_settings(car))
         forget_after(folder, progress.elapsed_s)
         again = shlex.join(["python", "manage.py", "train", "--resume", folder.name, *budget.options])
-        settings = settings.model_copy(update={"command": f"{settings.command} && {again}", "commit": _commit()})
+        settings = settings.model_copy(update={"command": f"{settings.command} && {again}", "commit": commit_of_code()})
         settings.save(folder)
         return _train_and_export(folder, settings, budget, (state, progress), opened, console)
-
-
-def load_settings(folder: Path) -> RunSettings:
-    """A run's settings.json. Raises UserError where there is none or it cannot be used."""
-    path = folder / SETTINGS
-    try:
-        return RunSettings.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"{folder} is no training run, it has no {SETTINGS}; see what is in {folder.parent}") from error
-    except ValidationError as error:
-        raise UserError(f"{path} cannot be used: {explain(error, RunSettings)}") from error
 
 
 def _train_and_export(
@@ -328,40 +274,6 @@ def _stop_on_ctrl_c(console: Console) -> Iterator:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _contract(hyperparameters: Hyperparameters) -> Contract:
-    """What a policy of these hyper-parameters promises."""
-    actions = ActionTable(decoding=hyperparameters.decoding)
-    if hyperparameters.throttle == "levels":
-        actions = actions.model_copy(update={"throttle": THROTTLE_LEVELS, "temperature": PACED_TEMPERATURE})
-    return Contract(actions=actions)
-
-
-def _command(
-    hyperparameters: Hyperparameters, preset: str | None, budget: Budget, places: Places, calibration: Path | None
-) -> str:
-    """What to type for such a run: budget, places, preset, and all that is neither the preset's nor the default."""
-    words = ["python", "manage.py", "train", *budget.options, *places.options]
-    words += ["--preset", preset] if preset else []
-    words += ["--calibration", str(calibration)] if calibration else []
-    without = Hyperparameters(**(load_preset(preset) if preset else {}))
-    for name, value in hyperparameters:
-        if value != getattr(without, name):
-            words += [f"--{name.replace('_', '-')}", str(value)]
-    return shlex.join(words)
-
-
-def _commit() -> str:
-    """Of the code at hand, with -dirty where it was changed; `unknown` outside git."""
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607, whichever git is there
-            cwd=PROJECT, capture_output=True, text=True, timeout=10, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return described.stdout.strip()
 
 
 def default_name() -> str:
