@@ -50,7 +50,7 @@ class AtTerminal:
 def at_page(car: Path, what: str, *, simulated: bool) -> Iterator[Asking]:
     """The person with the page, whose link is printed; a simulated board's is for this machine alone. In the end they
     are told how it ended. Raises UserError where the page's port is taken."""
-    label = f"Calibrate {what}" + (", SIMULATED SERVO BOARD" if simulated else "")
+    label = f"Calibrate {what}" + (", SIMULATED" if simulated else "")
     asking = Asking(label)
     server = CalibrationServer(asking, load_settings(car).page.port, everyone=not simulated)
     print(f"calibrate at: {server.link}", flush=True)

@@ -21,7 +21,7 @@ from car.page.message import Answer
 SILENT_NS = 500_000_000  # while something moves
 GONE_NS = 10_000_000_000  # while nothing moves: a phone's Wi-Fi, a page that is loaded again
 LOOK_S = 0.1  # how often a question that waits looks whether anybody is there
-MOST_LINES = 6  # of what was said
+MOST_LINES = 3  # of what was said
 STOPPED = "STOP was pressed: nothing was saved"
 FOR_KEYS = re.compile(r" \[yes/no\]| \(\w\)(?=[,?])| *> *$")  # what is in a question for those who type
 
