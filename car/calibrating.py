@@ -93,9 +93,9 @@ class PulsesToGuardian:
             self._send(self._neutral_us, armed)
 
     def _send_for(self, throttle_us: float, duration_s: float) -> None:
-        end_s = time.monotonic() + duration_s
+        end_s, there = time.monotonic() + duration_s, True
         while True:
-            there = self._person.still_there()
+            there = self._person.still_there() and there  # who comes back does not find it turning again
             status = self._send(throttle_us if there else self._neutral_us, armed=True)
             if status.state is State.FAILED:
                 raise UserError(status.reason)
@@ -173,8 +173,8 @@ class FloorToGuardian:
 
     def _send(self, steering: float, throttle: float, t_capture_ns: int) -> int:
         """Returns when the command was given, in ns of the clock. Raises UserError where the guardian took it back,
-        CalibrationError where nobody watches the car."""
-        if not self._person.still_there():
+        CalibrationError where nobody watches a car that drives."""
+        if not self._person.still_there() and throttle != 0:
             raise CalibrationError(UNWATCHED)
         t_command_ns, state, reason, armed, _ = self._drivetrain.run(steering, throttle, t_capture_ns, True, False)
         if not armed:

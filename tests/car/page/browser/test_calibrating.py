@@ -118,13 +118,17 @@ def test_a_tab_that_is_closed_ends_it(tab: Callable[..., Tab], start: Start) -> 
     assert throttle.saved is None
 
 
-def test_a_tab_that_is_closed_stops_a_car_on_the_floor(tab: Callable[..., Tab], start: Start) -> None:
+@pytest.mark.parametrize("gone", ["closed", "silent"])
+def test_a_page_that_is_gone_stops_a_car_on_the_floor(tab: Callable[..., Tab], start: Start, gone: str) -> None:
     vehicle = start("vehicle")
     opened = tab(vehicle.link)
     type_in(opened, "0.17")
     press(opened, "yes", "go on (Enter)")
     vehicle.chip.wait_moving()
-    opened.page.close()
+    if gone == "closed":
+        opened.page.close()
+    else:
+        opened.page.evaluate('Object.defineProperty(document, "hidden", {value: true})')
     vehicle.ends(1, "the page was closed")
     assert max(vehicle.chip.bursts_ms()) < 900  # of a run of 1 s
     assert vehicle.saved is None
