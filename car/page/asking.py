@@ -84,7 +84,7 @@ class Asking:
                 self.stop()
             if self._who is None:
                 self._who = who
-            if who is self._who:
+            if who == self._who:
                 self._heard_ns = self._clock_ns()
                 if said.answer is None:
                     return True
@@ -100,7 +100,7 @@ class Asking:
     def leave(self, who: Hashable) -> None:
         """From the server's thread: who is gone, and another may answer."""
         with self._changed:
-            if who is self._who:
+            if who == self._who:
                 self._who = None
 
     def state(self, who: Hashable) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class Asking:
             question = self._question
             return {
                 "label": self._label,
-                "driver": "nobody" if self._who is None else "you" if who is self._who else "other",
+                "driver": "nobody" if self._who is None else "you" if who == self._who else "other",
                 "said": list(self._said),
                 "question": question and [question.number, question.text, list(question.choices.items())],
                 "stopped": self._stopped,

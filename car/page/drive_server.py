@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from tornado.web import Application
 
+from car.page.budget import Budget
 from car.page.handlers import application
 from car.page.jobs import Jobs
 from car.page.pictures import Pictures
@@ -24,6 +25,7 @@ class DriveServer(Server):
     def __init__(self, shared: Shared, port: int, about: About, recordings: Recordings, *, everyone: bool) -> None:
         """As Page. Raises UserError where the port is taken."""
         self.shared, self.about, self.recordings = shared, about, recordings
+        self.posts = Budget()  # of all who use no socket
         super().__init__(port, everyone=everyone)
 
     def tell_viewers(self) -> None:

@@ -14,7 +14,6 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
-from car.page.budget import Budget
 from car.page.message import MOST_BYTES
 from errors import UserError
 
@@ -30,7 +29,6 @@ class Server(ABC):
         Raises UserError where the port is taken.
         """
         self.clients: set[object] = set()  # open sockets
-        self.posts = Budget()  # of all who use no socket
         self.token = secrets.token_urlsafe(12)
         try:
             # Bound here, so that a port that is taken is told before anything drives.
