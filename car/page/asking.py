@@ -23,7 +23,7 @@ GONE_NS = 10_000_000_000  # while nothing moves: a phone's Wi-Fi, a page that is
 LOOK_S = 0.1  # how often a question that waits looks whether anybody is there
 MOST_LINES = 3  # of what was said
 STOPPED = "STOP was pressed: nothing was saved"
-FOR_KEYS = re.compile(r" \[yes/no\]| \(\w\)(?=[,?])| *> *$")  # what is in a question for those who type
+FOR_KEYS = re.compile(r" \[yes/no\]| \(\w\)| *> *$")  # what is in a question for those who type
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Asking:
     def show(self, saved: Path, found: BaseModel) -> None:
         """car.person.Person."""
         with self._changed:
-            self._found = found.model_dump(mode="json", exclude_none=True)
+            self._found = found.model_dump(mode="json", exclude_none=True, exclude={"date", "method"})
         self.end(f"saved in {saved}")
 
     def end(self, words: str) -> None:

@@ -128,7 +128,7 @@ def test_anybodys_stop_ends_it(asking: Asking, who: str) -> None:
 def test_a_question_is_not_for_those_who_type(asking: Asking) -> None:
     for question, text in (
         ("Are they off the ground? [yes/no] ", "Are they off the ground?"),
-        ("What moved: the motor (m), nothing (n)? ", "What moved: the motor, nothing?"),
+        ("What moved: the motor (m) or nothing (n)? ", "What moved: the motor or nothing?"),
         ("  1500 us > ", "1500 us"),
     ):
         asked = Asked(asking, question)
@@ -143,3 +143,4 @@ def test_how_it_ended_stays(asking: Asking) -> None:
     state = asking.state("phone")
     assert (state["over"], state["end"]) == (True, "saved in car.toml")
     assert state["found"]["centre_us"] == 1500
+    assert "date" not in state["found"]

@@ -73,7 +73,7 @@ function show() {
 }
 
 function finish() {
-  $("asking").hidden = $("stop").disabled = true;
+  $("asking").hidden = $("keys").hidden = $("stop").hidden = true;
   $("result").hidden = false;
   const rows = Object.entries(state.found);
   document.body.classList.toggle("failed", rows.length === 0);

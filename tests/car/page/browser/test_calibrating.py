@@ -1,4 +1,8 @@
-"""Calibration by clicks, from a real browser to the simulated chip."""
+"""Calibration by clicks, from a real browser to the simulated chip.
+
+SCREENSHOTS=docs .venv/bin/python -m pytest tests/car/page/browser/test_calibrating.py -k steering_by_clicks     makes
+docs/page-calibrate-phone.png
+"""
 
 import json
 import os
