@@ -204,15 +204,17 @@ GARBAGE = ["", "\0", "{}{}", "[" * 900, '{"to": 1}x', '{"to": "1", "answer": "ye
 
 def test_garbage_on_the_socket_answers_nothing(tab: Callable[..., Tab], start: Start) -> None:
     steering = start("steering")
-    opened = tab(steering.link)
+    kept = "window.WebSocket = class extends WebSocket { constructor(to) { super(to); window.own = this; } };"
+    opened = tab(steering.link, before=kept)
     opened.reads("driver", "you answer")
     opened.page.evaluate(
         """async (garbage) => {
+            const own = window.own; // of the page that answers: all else about these messages is right
+            for (const one of garbage) own.send(one);
+            own.send(new Uint8Array([255]));
             const socket = new WebSocket(location.origin.replace("http", "ws") + "/wsCalibrate");
             await new Promise((resolve) => { socket.onopen = resolve; });
             socket.onmessage = (event) => { window.refused = JSON.parse(event.data).refused; };
-            for (const one of garbage) socket.send(one);
-            socket.send(new Uint8Array([255]));
             socket.send('{"to": 1, "answer": "yes"}'); // a message, but of one who watches
             for (const body of ['{"to": 1, "answer": "yes"}', "garbage"]) await fetch("/", {method: "POST", body});
         }""",
