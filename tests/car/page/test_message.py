@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from car.page.message import MOST_BYTES, Message, Refused, parse
+from car.page.message import LONGEST_ANSWER, MOST_BYTES, Answer, Message, Refused, parse
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -30,6 +30,21 @@ def test_whatever_comes_is_a_harmless_message_or_refused(raw: bytes | str) -> No
     except Refused:
         return
     assert_harmless(message)
+
+
+@given(
+    st.binary(max_size=200)
+    | st.dictionaries(st.sampled_from([*Answer.model_fields, "throttle"]), json_values, max_size=4).map(json.dumps)
+)
+def test_whatever_comes_is_a_short_answer_or_refused(raw: bytes | str) -> None:
+    try:
+        said = parse(raw, Answer)
+    except Refused:
+        return
+    assert said.to is None or type(said.to) is int
+    assert said.answer is None or (isinstance(said.answer, str) and len(said.answer) <= LONGEST_ANSWER)
+    assert said.stop in (None, False, True)
+    assert "throttle" not in json.loads(raw)
 
 
 @given(st.fixed_dictionaries({}, optional={"angle": st.floats(-1, 1), "throttle": st.floats(-1, 1)}))
