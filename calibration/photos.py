@@ -11,7 +11,7 @@ import numpy as np
 from calibration.board import Seen, find_board
 from calibration.car_file import CalibrationError
 from calibration.intrinsics import FEWEST_CORNERS, different
-from calibration.terminal import Terminal
+from calibration.terminal import GO_ON, Terminal
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 WANTED = 14  # pictures of the board in the hand: more add little
@@ -73,7 +73,7 @@ def take_photos(camera: Camera, terminal: Terminal) -> list[Photo]:
     )
     photos: list[Photo] = []
     while len(photos) < WANTED:
-        terminal.answer(f"  picture {len(photos) + 1} of {WANTED}: keep still, then Enter > ", ("",))
+        terminal.answer(f"  picture {len(photos) + 1} of {WANTED}: keep still, then Enter > ", GO_ON)
         photo = _photo(camera, f"{len(photos) + 1}")
         if len(photo.seen) < FEWEST_CORNERS:
             terminal.say(f"    {len(photo.seen)} of its 24 corners were seen: nearer, sharper, in better light")
@@ -88,7 +88,7 @@ def take_photos(camera: Camera, terminal: Terminal) -> list[Photo]:
 def take_floor_photo(camera: Camera, terminal: Terminal) -> Photo:
     """Of the board on the floor."""
     terminal.say("Stand the car on the floor. Lay the board before it, as near as it is still all in the picture.")
-    terminal.answer("  then Enter > ", ("",))
+    terminal.answer("  then Enter > ", GO_ON)
     return _photo(camera, "floor")
 
 

@@ -1,11 +1,22 @@
 """What all procedures ask a person, and how: at a terminal, or on the driver's page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from calibration.car_file import CalibrationError
 
+NOBODY = "nobody answers: nothing was saved"
+GO_ON = {"": "go on (Enter)"}
+YES_NO = {"yes": "yes", "no": "no"}
 STEP_US, LARGEST_STEP_US = 10.0, 50.0
+STEPS = {
+    f"-{LARGEST_STEP_US:g}": f"−{LARGEST_STEP_US:g}",
+    "-": f"−{STEP_US:g}",
+    "+": f"+{STEP_US:g}",
+    f"+{LARGEST_STEP_US:g}": f"+{LARGEST_STEP_US:g}",
+    "=": "try again",
+    "": "take it",
+}
 SHORTEST_US, LONGEST_US = 500.0, 2500.0
 
 
@@ -23,26 +34,29 @@ class PulseDrivetrain(Protocol):
 class Terminal:
     """Questions and answers. Raises CalibrationError when the person gives up; nothing was saved then."""
 
-    def __init__(self, ask: Callable[[str, tuple[str, ...]], str], say: Callable[[str], None]) -> None:
-        """ask: gets the question and the answers that a page has a button for, "" is go on; blocks for the answer, and
-        raises EOFError where nobody will give one."""
-        self._ask, self.say = ask, say
+    def __init__(
+        self, ask: Callable[[str, Mapping[str, str]], str], say: Callable[[str], None], *, keys: bool = True
+    ) -> None:
+        """ask: gets the question, and the answers that a page has a button for with the words on it, "" is Enter;
+        blocks for the answer, and raises EOFError where nobody will give one. keys: answers are typed, so that it has
+        to be said which there are."""
+        self._ask, self.say, self._keys = ask, say, keys
 
     def wheels_up(self) -> None:
         """The question before anything moves."""
         question = "The car's wheels will turn. Are they off the ground, and is nothing in their way? [yes/no] "
-        if self.answer(question, ("yes", "no")) != "yes":
+        if self.answer(question, YES_NO) != "yes":
             raise CalibrationError("nothing was moved; put the car on a stand, and answer yes")
 
     def on_the_floor(self, room: str) -> None:
         """The question before the car drives by itself."""
         question = f"The car will drive by itself: stand it on the floor, with {room} free around it. Ready? [yes/no] "
-        if self.answer(question, ("yes", "no")) != "yes":
+        if self.answer(question, YES_NO) != "yes":
             raise CalibrationError("nothing was moved; make room, and answer yes")
 
-    def choose(self, question: str, answers: dict[str, str]) -> str:
+    def choose(self, question: str, answers: Mapping[str, str]) -> str:
         """One of the values of `answers`, by its key, asked until it is one."""
-        while (text := self.answer(question, tuple(answers))) not in answers:
+        while (text := self.answer(question, answers)) not in answers:
             self.say(f"  that is none of {', '.join(answers)}")
         return answers[text]
 
@@ -50,24 +64,24 @@ class Terminal:
         """A distance in metres. Raises CalibrationError as as_metres."""
         return as_metres(self.answer(question), low_m, high_m)
 
-    def answer(self, question: str, choices: tuple[str, ...] = ()) -> str:
-        """As typed, without capitals and the spaces around it. choices: what a page has buttons for."""
+    def answer(self, question: str, choices: Mapping[str, str] | None = None) -> str:
+        """As typed, without capitals and the spaces around it. choices: what a page has buttons for, with their
+        words."""
         try:
-            text = self._ask(question, choices).strip().lower()
+            text = self._ask(question, choices or {}).strip().lower()
         except EOFError as error:
-            raise CalibrationError("nobody answers: nothing was saved") from error
+            raise CalibrationError(NOBODY) from error
         if text in ("q", "quit"):
             raise CalibrationError("given up: nothing was saved")
         return text
 
     def find_pulse(self, what: str, start_us: float, try_it: Callable[[float], None]) -> float:
         """Steps until the person is content; every pulse is tried as soon as it is named. Returns microseconds."""
-        self.say(
-            f"{what}\n  + and - go {STEP_US:g} us further, +30 or -5 so many; = tries again; Enter takes it; q gives up"
-        )
+        keys = f"  + and - go {STEP_US:g} us further, +30 or -5 so many; = tries again; Enter takes it; q gives up"
+        self.say(f"{what}\n{keys}" if self._keys else what)
         pulse_us = start_us
         try_it(pulse_us)
-        while text := self.answer(f"  {pulse_us:.0f} us > ", ("-", "+", "=", "")):
+        while text := self.answer(f"  {pulse_us:.0f} us > ", STEPS):
             step_us = 0.0 if text == "=" else {"+": STEP_US, "-": -STEP_US}.get(text)
             if step_us is None:
                 try:

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from calibration.car_file import CalibrationError, CarCalibration, with_found
-from calibration.terminal import Terminal, as_metres
+from calibration.terminal import GO_ON, Terminal, as_metres
 
 RUNS_S = (1.0, 2.0)  # of one throttle: the difference is free of starting and rolling out
 SHARES = (0.7, 1.0)  # of the throttle's cap
@@ -80,7 +80,7 @@ def _straight_runs(drivetrain: FloorDrivetrain, terminal: Terminal) -> tuple[lis
         throttle, driven_m = share * drivetrain.cap, []
         for duration_s in RUNS_S:
             terminal.answer(
-                f"  throttle {throttle:.2f} for {duration_s:g} s: the car on its mark, then Enter > ", ("",)
+                f"  throttle {throttle:.2f} for {duration_s:g} s: the car on its mark, then Enter > ", GO_ON
             )
             drivetrain.drive(0.0, throttle, duration_s)
             ahead_m = terminal.measure("    ahead, in metres > ", 0.0, 30.0)
@@ -109,7 +109,7 @@ def _circle(drivetrain: FloorDrivetrain, terminal: Terminal, side: str, burst_s:
     steering = -1.0 if side == "left" else 1.0
     throttle = SHARES[0] * drivetrain.cap
     terminal.say(f"FULL LOCK {side.upper()}, in short bursts, round more than half a circle.")
-    terminal.answer("  Enter drives the first one > ", ("",))
+    terminal.answer("  Enter drives the first one > ", GO_ON)
     drivetrain.drive(steering, throttle, burst_s)
     if terminal.choose("    did it turn to the left (l) or to the right (r)? ", {"l": "left", "r": "right"}) != side:
         raise CalibrationError(
@@ -121,7 +121,7 @@ def _circle(drivetrain: FloorDrivetrain, terminal: Terminal, side: str, burst_s:
         "    that axle stands after each burst, until it comes nearer again."
     )
     again = "  Enter drives on; once it came nearer, how far from the mark was it at most? > "
-    while not (text := terminal.answer(again, ("",))):
+    while not (text := terminal.answer(again, GO_ON)):
         drivetrain.drive(steering, throttle, burst_s)
     return as_metres(text, 0.1, 20.0)
 

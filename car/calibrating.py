@@ -11,7 +11,7 @@ from typing import Literal, Self
 import numpy as np
 
 from calibration.camera import leave_picture, with_lens_drawn, with_pose_drawn
-from calibration.car_file import CalibrationError, CarCalibration, known_or_nominal, save_calibration
+from calibration.car_file import CalibrationError, CarCalibration, Section, known_or_nominal, save_calibration
 from calibration.horizon import draw_horizon, find_horizon, with_horizon
 from calibration.image_motion import turning
 from calibration.latency import Weave, calibrate_latency, weave_of, with_latency
@@ -25,6 +25,7 @@ from car.drivetrain import open_drivetrain, wanted_guardian
 from car.guardian.keeper import find_or_start
 from car.guardian.messages import Command, Kind, State, Status
 from car.hardware import CameraChoice, choose_camera, hardware, serial_number
+from car.person import AtTerminal, Person, at_page
 from car.pi_camera import PiCamera
 from car.usb_camera import UsbCamera
 from errors import UserError
@@ -46,15 +47,19 @@ HOLD_S = 0.3  # a servo needs about so long from end to end, and stays there whe
 BURST_S = 0.4  # the guardian ends a burst after 0.5 s in any case
 BRAKE_S = 0.15
 ROLLS_OUT_S = 1.0
+UNWATCHED = "the page was closed, or silent for half a second: the car was stopped, and nothing was saved"
 
 
 class PulsesToGuardian:
     """calibration.terminal.PulseDrivetrain. Neutral when the block ends, however it does."""
 
-    def __init__(self, kind: Literal["simchip", "pca9685"], car: Path, calibration: CarCalibration) -> None:
+    def __init__(
+        self, kind: Literal["simchip", "pca9685"], car: Path, calibration: CarCalibration, person: Person
+    ) -> None:
         """Raises ServosTaken where something drives, UserError."""
         wanted = dataclasses.replace(wanted_guardian(kind, car, 0.2, uncalibrated=True), calibrating=True)
         self._client, self._keeper = find_or_start(wanted)
+        self._person = person
         self._steering_us = calibration.steering.centre_us
         self._neutral_us = calibration.throttle.neutral_us
         if self._keeper is None:
@@ -88,9 +93,10 @@ class PulsesToGuardian:
             self._send(self._neutral_us, armed)
 
     def _send_for(self, throttle_us: float, duration_s: float) -> None:
-        end_s = time.monotonic() + duration_s
+        end_s, there = time.monotonic() + duration_s, True
         while True:
-            status = self._send(throttle_us, armed=True)
+            there = self._person.still_there() and there  # who comes back does not find it turning again
+            status = self._send(throttle_us if there else self._neutral_us, armed=True)
             if status.state is State.FAILED:
                 raise UserError(status.reason)
             if time.monotonic() >= end_s:
@@ -107,9 +113,16 @@ class FloorToGuardian:
     """calibration.vehicle.FloorDrivetrain and calibration.latency.WeavingDrivetrain: steering and throttle through the
     guardian, as in a drive. Neutral when the block ends, however it does."""
 
-    def __init__(self, kind: Literal["simchip", "pca9685"], car: Path, drive: DriveSettings, camera: AnyCamera | None):
+    def __init__(
+        self,
+        kind: Literal["simchip", "pca9685"],
+        car: Path,
+        drive: DriveSettings,
+        camera: AnyCamera | None,
+        person: Person,
+    ) -> None:
         """camera: to weave with; its clock then counts. Raises ServosTaken, CalibrationError, UserError."""
-        self.cap, self._camera = drive.throttle_cap, camera
+        self.cap, self._camera, self._person = drive.throttle_cap, camera, person
         self._clock_ns = camera.clock_ns if camera else time.monotonic_ns
         self._drivetrain = open_drivetrain(kind, car, drive.oldest_frame_s, self._clock_ns)
 
@@ -159,41 +172,61 @@ class FloorToGuardian:
             time.sleep(PERIOD_S)
 
     def _send(self, steering: float, throttle: float, t_capture_ns: int) -> int:
-        """Returns when the command was given, in ns of the clock. Raises UserError where the guardian took it back."""
+        """Returns when the command was given, in ns of the clock. Raises UserError where the guardian took it back,
+        CalibrationError where nobody watches a car that drives."""
+        if not self._person.still_there() and throttle != 0:
+            raise CalibrationError(UNWATCHED)
         t_command_ns, state, reason, armed, _ = self._drivetrain.run(steering, throttle, t_capture_ns, True, False)
         if not armed:
             raise UserError(f"stopped ({state}): {reason}; nothing was saved")
         return t_command_ns
 
 
-def calibrate(what: OnStand | OnFloor, kind: Literal["simchip", "pca9685"], car: Path) -> Path:
-    """`manage.py calibrate steering`, `throttle`, `oscillator` or `vehicle`, in the terminal. Returns the file that was
-    written.
+def calibrate(what: OnStand | OnFloor, kind: Literal["simchip", "pca9685"], car: Path, *, page: bool) -> Path:
+    """`manage.py calibrate steering`, `throttle`, `oscillator` or `vehicle`; page: there, else in the terminal. Returns
+    the file that was written.
 
     Raises CalibrationError when the person gives up, ServosTaken, StorageError, UserError.
     """
     before = known_or_nominal(car, serial_number())
-    if what == "vehicle":
-        with FloorToGuardian(kind, car, load_settings(car).drive, None) as floor:
-            return save_calibration(car, calibrate_vehicle(before, floor, at_terminal()))
-    with PulsesToGuardian(kind, car, before) as stand:
-        return save_calibration(car, ON_STAND[what](before, stand, at_terminal()))
+    with _person(what, kind, car, page=page) as person:
+        if what == "vehicle":
+            with FloorToGuardian(kind, car, load_settings(car).drive, None, person) as floor:
+                after = calibrate_vehicle(before, floor, person.terminal)
+        else:
+            with PulsesToGuardian(kind, car, before, person) as stand:
+                after = ON_STAND[what](before, stand, person.terminal)
+        return _save(car, after, "chip" if what == "oscillator" else what, person)
 
 
-def measure_latency(kind: Literal["simchip", "pca9685"], car: Path, chosen: CameraChoice) -> Path:
+def measure_latency(kind: Literal["simchip", "pca9685"], car: Path, chosen: CameraChoice, *, page: bool) -> Path:
     """`manage.py calibrate latency`, live. Returns the file that was written. Raises as `calibrate`; CameraError."""
     before, settings = known_or_nominal(car, serial_number()), load_settings(car)
     with (
+        _person("latency", kind, car, page=page) as person,
         contextlib.closing(_Closing(open_camera(chosen, ObservationSpec(), settings))) as opened,
-        FloorToGuardian(kind, car, settings.drive, opened.camera) as floor,
+        FloorToGuardian(kind, car, settings.drive, opened.camera, person) as floor,
     ):
-        return save_calibration(car, calibrate_latency(before, floor, at_terminal()))
+        return _save(car, calibrate_latency(before, floor, person.terminal), "latency", person)
+
+
+def _person(
+    what: str, kind: Literal["simchip", "pca9685"], car: Path, *, page: bool
+) -> contextlib.AbstractContextManager[Person]:
+    return at_page(car, what, simulated=kind == "simchip") if page else contextlib.nullcontext(AtTerminal())
+
+
+def _save(car: Path, after: CarCalibration, section: Section, person: Person) -> Path:
+    person.still_there()  # a STOP in the last moment counts
+    saved = save_calibration(car, after)
+    person.show(saved, getattr(after, section))
+    return saved
 
 
 def calibrate_camera(car: Path, chosen: CameraChoice, square_m: float) -> Path:
     """`manage.py calibrate camera`, live: the lens is saved before the board is laid on the floor. Returns the file
     that was written. Raises CalibrationError when the person gives up, CameraError, StorageError."""
-    before, terminal = known_or_nominal(car, serial_number()), at_terminal()
+    before, terminal = known_or_nominal(car, serial_number()), AtTerminal().terminal
     with contextlib.closing(_Closing(open_camera(chosen, PHOTO, load_settings(car)))) as opened:
         photos = take_photos(opened.camera, terminal)
         save_calibration(car, with_lens_drawn(car, before, photos, "calibrate camera", terminal.say))
@@ -266,11 +299,6 @@ def open_camera(chosen: CameraChoice, spec: ObservationSpec, settings: Settings)
     raise UserError(
         "this measures a real camera; name one with --camera pi or usb, or measure from files: --help says how"
     )
-
-
-def at_terminal() -> Terminal:
-    """The person who typed the command."""
-    return Terminal(lambda question, _: input(question), print)
 
 
 class _Closing:

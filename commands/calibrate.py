@@ -15,6 +15,9 @@ calibrate = typer.Typer(
 WiresOption = Annotated[
     Literal["simchip", "pca9685"], typer.Option("--drivetrain", help="The servo board, or a simulated one.")
 ]
+PageOption = Annotated[
+    bool, typer.Option("--page", help="Ask on a page in the browser, such as a phone's beside the car.")
+]
 CameraOption = Annotated[
     str | None, typer.Option(metavar="pi|usb[:N]", help="Which camera. Default: pi on a Raspberry Pi.")
 ]
@@ -24,27 +27,33 @@ FromDriveOption = Annotated[
 
 
 @calibrate.command("steering")
-def calibrate_steering_command(drivetrain: WiresOption = "pca9685", car: CarOption = DEFAULT_CAR) -> None:
-    """Find the servo's left, centre and right, in small steps, in the terminal."""
+def calibrate_steering_command(
+    drivetrain: WiresOption = "pca9685", page: PageOption = False, car: CarOption = DEFAULT_CAR
+) -> None:
+    """Find the servo's left, centre and right, in small steps, in terminal or page."""
     from car.calibrating import calibrate
 
-    print(f"saved in {calibrate('steering', drivetrain, car)}")
+    print(f"saved in {calibrate('steering', drivetrain, car, page=page)}")
 
 
 @calibrate.command("throttle")
-def calibrate_throttle_command(drivetrain: WiresOption = "pca9685", car: CarOption = DEFAULT_CAR) -> None:
-    """Find the motor controller's neutral, forward and reverse, in bursts of half a second, in the terminal."""
+def calibrate_throttle_command(
+    drivetrain: WiresOption = "pca9685", page: PageOption = False, car: CarOption = DEFAULT_CAR
+) -> None:
+    """Find the motor controller's neutral, forward and reverse, in bursts of half a second, in terminal or page."""
     from car.calibrating import calibrate
 
-    print(f"saved in {calibrate('throttle', drivetrain, car)}")
+    print(f"saved in {calibrate('throttle', drivetrain, car, page=page)}")
 
 
 @calibrate.command("oscillator")
-def calibrate_oscillator_command(drivetrain: WiresOption = "pca9685", car: CarOption = DEFAULT_CAR) -> None:
+def calibrate_oscillator_command(
+    drivetrain: WiresOption = "pca9685", page: PageOption = False, car: CarOption = DEFAULT_CAR
+) -> None:
     """Measure the servo board's clock, if you have a scope, a servo tester or a meter that shows Hz."""
     from car.calibrating import calibrate
 
-    print(f"saved in {calibrate('oscillator', drivetrain, car)}")
+    print(f"saved in {calibrate('oscillator', drivetrain, car, page=page)}")
 
 
 @calibrate.command("board")
@@ -98,11 +107,13 @@ def calibrate_camera_command(
 
 
 @calibrate.command("vehicle")
-def calibrate_vehicle_command(drivetrain: WiresOption = "pca9685", car: CarOption = DEFAULT_CAR) -> None:
+def calibrate_vehicle_command(
+    drivetrain: WiresOption = "pca9685", page: PageOption = False, car: CarOption = DEFAULT_CAR
+) -> None:
     """Measure wheelbase, speed and turning circles with a tape; the car drives short stretches on the floor."""
     from car.calibrating import calibrate
 
-    print(f"saved in {calibrate('vehicle', drivetrain, car)}")
+    print(f"saved in {calibrate('vehicle', drivetrain, car, page=page)}")
 
 
 @calibrate.command("latency")
@@ -110,15 +121,18 @@ def calibrate_latency_command(
     from_drive: FromDriveOption = None,
     camera: CameraOption = None,
     drivetrain: WiresOption = "pca9685",
+    page: PageOption = False,
     car: CarOption = DEFAULT_CAR,
 ) -> None:
     """Measure how long after a command the picture turns; the car goes round on the floor for 16 seconds."""
     from car import calibrating
 
+    if from_drive and page:
+        raise UserError("--from-drive asks nothing; leave out --page")
     if from_drive:
         saved = calibrating.latency_from_drive(car, from_drive)
     else:
-        saved = calibrating.measure_latency(drivetrain, car, calibrating.real_camera(car, camera))
+        saved = calibrating.measure_latency(drivetrain, car, calibrating.real_camera(car, camera), page=page)
     print(f"saved in {saved}")
 
 

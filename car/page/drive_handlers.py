@@ -1,7 +1,7 @@
 """The recordings' addresses: a list, frames, the score against the human, a zip, an end."""
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
@@ -11,9 +11,14 @@ from car.page.jobs import CHUNK, Busy
 from car.page.recordings import NoRecording
 from storage.files import StorageError
 
+if TYPE_CHECKING:
+    from car.page.drive_server import DriveServer
+
 
 class _Recording(Guarded):
     """Of one recording, or of none: 404."""
+
+    server: "DriveServer"
 
     def write_error(self, status_code: int, **more: Any) -> None:
         if isinstance(more.get("exc_info", (None, None))[1], NoRecording):
@@ -45,6 +50,8 @@ class _Recording(Guarded):
 
 
 class Drives(Guarded):
+    server: "DriveServer"
+
     async def get(self) -> None:
         """All recordings, and how many jobs on them run."""
         summaries = await asyncio.to_thread(self.server.recordings.summaries)

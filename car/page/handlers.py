@@ -4,28 +4,28 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tornado.web import Application, HTTPError, StaticFileHandler
+from tornado.web import Application, HTTPError
 
 from car.page import drive_handlers as drives
 from car.page.drive_socket import DriveSocket
-from car.page.guarded import Guarded
-from car.page.message import MOST_BYTES, Refused, parse
+from car.page.guarded import STATIC, Guarded, Page, guarded_application
+from car.page.message import Message, Refused, parse
 from car.page.status import driver, figures, state
 from car.page.video import Video
 
 if TYPE_CHECKING:
-    from car.page.server import Server
+    from car.page.drive_server import DriveServer
 
 
-def application(server: "Server", static: Path) -> Application:
+def application(server: "DriveServer") -> Application:
     """server: with its pictures made."""
     ours = {"server": server}
-    page = _with_modules((static / "index.html").read_bytes(), static)
+    page = _with_modules((STATIC / "index.html").read_bytes(), STATIC)
     name = r"([A-Za-z0-9._-]+)"
-    return Application(
+    return guarded_application(
         [
-            ("/", _Page, ours | {"page": page}),
-            ("/drive", _Page, ours | {"page": page}),
+            ("/", _DrivePage, ours | {"page": page}),
+            ("/drive", _DrivePage, ours | {"page": page}),
             ("/wsDrive", DriveSocket, ours),
             ("/video", Video, ours | {"pictures": server.camera}),
             ("/policy", Video, ours | {"pictures": server.policy}),
@@ -36,12 +36,7 @@ def application(server: "Server", static: Path) -> Application:
             (f"/drives/{name}/timeline", drives.Timeline, ours),
             (f"/drives/{name}/score", drives.Score, ours),
             (f"/drives/{name}/frames/{name}", drives.Frame, ours),
-            ("/static/(.*)", _Static, {"path": str(static)}),
-        ],
-        log_function=lambda _handler: None,  # tornado's would write addresses, and so the token
-        websocket_max_message_size=MOST_BYTES,
-        websocket_ping_interval=5,
-        websocket_ping_timeout=5,
+        ]
     )
 
 
@@ -53,21 +48,14 @@ def _with_modules(page: bytes, static: Path) -> bytes:
     return re.sub(rb"<!-- modules.*?-->", links.encode(), page)
 
 
-class _Page(Guarded):
-    def initialize(self, server: "Server", page: bytes) -> None:  # type: ignore[override]
-        super().initialize(server)
-        self._page = page
-
-    def get(self) -> None:
-        self.set_cookie(self.cookie_name, self.server.token, httponly=True, samesite="Strict")
-        self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.write(self._page)
+class _DrivePage(Page):
+    server: "DriveServer"
 
     def post(self) -> None:
         """donkeycar's: one message as the body. Its sender drives for as long as the next one follows in time."""
         shared, affordable = self.server.shared, self.server.posts.spend()
         try:
-            message = parse(self.request.body)
+            message = parse(self.request.body, Message)
         except Refused as error:
             shared.refused += 1
             raise HTTPError(400) from error
@@ -80,17 +68,11 @@ class _Page(Guarded):
 
 
 class _Status(Guarded):
+    server: "DriveServer"
+
     def get(self) -> None:
         """Everything that the page shows, for a script; docs/driving.md explains each key."""
         server = self.server
         watching = {"power": server.power.flags, "pages": len(server.clients), "viewers": server.camera.viewers}
         whole = server.about.as_json() | state(server.shared) | figures(server.shared) | watching
         self.write(whole | {"driver": driver(server.shared)})
-
-
-class _Static(StaticFileHandler):
-    """Scripts and styles hold no secrets, and need no token."""
-
-    def set_extra_headers(self, path: str) -> None:
-        self.set_header("Cache-Control", "no-cache")
-        self.set_header("X-Content-Type-Options", "nosniff")

@@ -6,8 +6,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from car.page.drive_server import DriveServer
 from car.page.last_stop import LastStop
-from car.page.server import Server
 from car.page.shared import Measured, Moment
 
 PERIOD_NS = 90_000_000  # between two readings of what changes slowly; a browser hears ten a second
@@ -25,7 +25,7 @@ class Instruments:
 
     def __init__(
         self,
-        server: Server,
+        server: DriveServer,
         camera: Camera,
         *,
         pulse_ms: Callable[[], float | None] = lambda: None,

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from car.arming import Act, after
+from car.page.drive_server import DriveServer
 from car.page.message import Message
 from car.page.recordings import Recordings
 from car.page.seat import SILENT_NS
-from car.page.server import Server
 from car.page.shared import Shared, Shown
 from car.page.status import About
 
@@ -27,7 +27,7 @@ class Page:
         Raises UserError where the port is taken.
         """
         self.shared = Shared()
-        self.server = Server(self.shared, port, about, recordings, everyone=everyone)
+        self.server = DriveServer(self.shared, port, about, recordings, everyone=everyone)
         self._driver: object = None  # who had the wheel in the last round
         self._armed_here = False
         self._note = ""

@@ -1,4 +1,4 @@
-"""The page's server: a thread with a loop of its own, so that a browser can never hold the car's loop."""
+"""A page's server: a thread with a loop of its own, so that a browser can never hold the car's loop."""
 
 import asyncio
 import contextlib
@@ -6,42 +6,37 @@ import hmac
 import secrets
 import socket
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import AbstractAsyncContextManager
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
+from tornado.web import Application
 
-from car.page.budget import Budget
-from car.page.handlers import application
-from car.page.jobs import Jobs
 from car.page.message import MOST_BYTES
-from car.page.pictures import Pictures
-from car.page.power import Power
-from car.page.recordings import Recordings
-from car.page.shared import Shared
-from car.page.status import About
 from errors import UserError
 
-STATIC = Path(__file__).parent / "static"
 
-
-class Server:
+class Server(ABC):
     """Serves until `end`. Only those who have the link, with its token, see or move anything."""
 
-    def __init__(self, shared: Shared, port: int, about: About, recordings: Recordings, *, everyone: bool) -> None:
-        """As Page. Raises UserError where the port is taken."""
-        self.shared, self.about, self.recordings = shared, about, recordings
+    other_port = "name another under [page] in settings.toml"  # what to do where the port is taken
+
+    def __init__(self, port: int, *, everyone: bool) -> None:
+        """port: 0 takes a free one. everyone: from all networks, else from this machine alone. Serving begins at once.
+
+        Raises UserError where the port is taken.
+        """
         self.clients: set[object] = set()  # open sockets
-        self.posts = Budget()  # of all who use no socket
         self.token = secrets.token_urlsafe(12)
         try:
             # Bound here, so that a port that is taken is told before anything drives.
             self._sockets = bind_sockets(port, None if everyone else "127.0.0.1")
         except OSError as error:
             raise UserError(
-                f"port {port} cannot be had for the driver's page: {error.strerror or error}; "
-                "end the program that has it, or take another with --port, or none with --no-page"
+                f"port {port} cannot be had for the page: {error.strerror or error}; end the program that has it, or "
+                f"{self.other_port}"
             ) from error
         self.port: int = self._sockets[0].getsockname()[1]
         self._host = _name_on_the_network() if everyone else "127.0.0.1"
@@ -61,16 +56,12 @@ class Server:
         """It is the token, compared in constant time."""
         return hmac.compare_digest(token.encode(), self.token.encode())
 
-    def tell_viewers(self) -> None:
-        """From the loop's thread: there is a new frame."""
-        self._call(self._tell_viewers)
-
-    def _tell_viewers(self) -> None:
-        self.camera.tell()
-        self.policy.tell()
+    @abstractmethod
+    def serving(self) -> AbstractAsyncContextManager[Application]:
+        """In the server's thread: what is served, and whatever works for it meanwhile."""
 
     def end(self) -> None:
-        """From the loop's thread: stop serving. Returns at once."""
+        """From another thread: stop serving. Returns at once."""
         if self._ending:
             self._call(self._ending.set)
 
@@ -81,17 +72,13 @@ class Server:
 
     async def _serve(self) -> None:
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
-        self.camera, self.policy = Pictures(self.shared.camera), Pictures(self.shared.policy)
-        self.jobs, self.power = Jobs(), Power()
-        server = HTTPServer(
-            application(self, STATIC), max_body_size=MOST_BYTES, max_header_size=16384, idle_connection_timeout=60
-        )
-        server.add_sockets(self._sockets)
-        self._ready.set()
-        watching = asyncio.create_task(self.power.watch())
-        await self._ending.wait()
-        watching.cancel()
-        self.jobs.end()
+        async with self.serving() as application:
+            server = HTTPServer(
+                application, max_body_size=MOST_BYTES, max_header_size=16384, idle_connection_timeout=60
+            )
+            server.add_sockets(self._sockets)
+            self._ready.set()
+            await self._ending.wait()
         server.stop()
         await server.close_all_connections()
 

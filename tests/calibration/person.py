@@ -1,11 +1,11 @@
 """A person who calibrates a car that nobody has measured: answers what is asked, by what can be seen of it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from calibration.terminal import Terminal
+from calibration.terminal import YES_NO, Terminal
 from tests.calibration.true_car import TrueCar
 
 
@@ -28,11 +28,11 @@ class Person:
         if "Mark the floor" in words:
             self._mark, self._across_m = self.car.pose, []
 
-    def _answer(self, question: str, choices: tuple[str, ...]) -> str:  # noqa: PLR0911 - a question, an answer
+    def _answer(self, question: str, choices: Mapping[str, str]) -> str:  # noqa: PLR0911 - a question, an answer
         car, rng = self.car, self._rng
         if question.strip().endswith("us >"):
             return next(self._finding)
-        if choices == ("yes", "no"):
+        if choices == YES_NO:
             return "yes"
         if "What moved" in question:
             return "w"

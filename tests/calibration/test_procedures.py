@@ -120,13 +120,7 @@ def test_throttle_on_the_chip_in_bursts_that_end_by_themselves(tmp_path: Path) -
     assert "saved in" in out
     assert load_calibration(tmp_path).throttle.forward_us == 1580
     assert chip.now().neutral
-    moving_ns, bursts_ms = None, []
-    for standing in chip.history():
-        if standing.neutral and moving_ns is not None:
-            bursts_ms.append((standing.t_ns - moving_ns) / 1e6)
-            moving_ns = None
-        elif not standing.neutral and moving_ns is None:
-            moving_ns = standing.t_ns
+    bursts_ms = chip.bursts_ms()
     assert len(bursts_ms) >= 5
     assert max(bursts_ms) < 600  # 500, and a late scheduler
     chip.close()

@@ -68,6 +68,17 @@ class Chip:
                 standing.append(Standing(entry["t_ns"], *pulses))
         return standing
 
+    def bursts_ms(self) -> list[float]:
+        """How long each turn of the motor lasted."""
+        moving_ns, bursts_ms = None, []
+        for standing in self.history():
+            if standing.neutral and moving_ns is not None:
+                bursts_ms.append((standing.t_ns - moving_ns) / 1e6)
+                moving_ns = None
+            elif not standing.neutral and moving_ns is None:
+                moving_ns = standing.t_ns
+        return bursts_ms
+
     def now(self) -> Standing:
         return (self.history() or [Standing(0, 0.0, 0.0)])[-1]
 

@@ -7,6 +7,8 @@ const RETRY_MS = 500, LATE_MS = 15000, MOST_WAITING = 2000; // bytes that a slow
 export const trace = []; // of the last ten seconds: when in s, steering, throttle, latency in ms
 const TRACE_S = 10;
 
+const { socket: SOCKET = "/wsDrive", post: POST = "/drive" } = document.body.dataset; // each page has its own
+
 let socket, heardAt = Date.now();
 const listeners = { state: [], open: [], close: [] };
 
@@ -19,10 +21,10 @@ export function on(event, listener) {
 function tell(event) { for (const listener of listeners[event]) listener(); }
 
 function connect() {
-  socket = new WebSocket(location.origin.replace("http", "ws") + "/wsDrive");
+  socket = new WebSocket(location.origin.replace("http", "ws") + SOCKET);
   socket.onopen = () => { trace.length = 0; tell("open"); };
   socket.onmessage = (event) => { heardAt = Date.now(); hear(JSON.parse(event.data)); tell("state"); };
-  socket.onclose = () => { tell("close"); setTimeout(connect, RETRY_MS); };
+  socket.onclose = () => { tell("close"); if (!state.over) setTimeout(connect, RETRY_MS); };
 }
 
 function hear({ trace: moments = [], ...said }) {
@@ -42,7 +44,7 @@ export function say(message) {
   if (socket.readyState === WebSocket.OPEN && (message.stop || socket.bufferedAmount < MOST_WAITING)) {
     socket.send(JSON.stringify(message));
   } else if (message.stop) {
-    fetch("/drive", { method: "POST", body: JSON.stringify(message), keepalive: true }).catch(() => {});
+    fetch(POST, { method: "POST", body: JSON.stringify(message), keepalive: true }).catch(() => {});
   }
 }
 

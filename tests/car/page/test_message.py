@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from car.page.message import MOST_BYTES, Message, Refused, parse
+from car.page.message import LONGEST_ANSWER, MOST_BYTES, Answer, Message, Refused, parse
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -26,15 +26,30 @@ def assert_harmless(message: Message) -> None:
 @given(st.binary(max_size=200) | st.text(max_size=200) | st.dictionaries(keys, json_values, max_size=5).map(json.dumps))
 def test_whatever_comes_is_a_harmless_message_or_refused(raw: bytes | str) -> None:
     try:
-        message = parse(raw)
+        message = parse(raw, Message)
     except Refused:
         return
     assert_harmless(message)
 
 
+@given(
+    st.binary(max_size=200)
+    | st.dictionaries(st.sampled_from([*Answer.model_fields, "throttle"]), json_values, max_size=4).map(json.dumps)
+)
+def test_whatever_comes_is_a_short_answer_or_refused(raw: bytes | str) -> None:
+    try:
+        said = parse(raw, Answer)
+    except Refused:
+        return
+    assert said.to is None or type(said.to) is int
+    assert said.answer is None or (isinstance(said.answer, str) and len(said.answer) <= LONGEST_ANSWER)
+    assert said.stop in (None, False, True)
+    assert "throttle" not in json.loads(raw)
+
+
 @given(st.fixed_dictionaries({}, optional={"angle": st.floats(-1, 1), "throttle": st.floats(-1, 1)}))
 def test_what_is_right_is_taken_as_it_is(said: dict[str, float]) -> None:
-    message = parse(json.dumps(said))
+    message = parse(json.dumps(said), Message)
     assert message.model_dump(exclude_none=True) == said
 
 
@@ -67,20 +82,20 @@ def test_what_is_right_is_taken_as_it_is(said: dict[str, float]) -> None:
 )
 def test_what_is_wrong_is_refused(raw: str | bytes) -> None:
     with pytest.raises(Refused):
-        parse(raw)
+        parse(raw, Message)
 
 
 def test_what_donkeycars_own_page_sends_is_understood() -> None:
     said = {"angle": 0, "throttle": 0.25, "drive_mode": "user", "recording": True, "buttons": {"w1": False, "w2": True}}
-    message = parse(json.dumps(said))
+    message = parse(json.dumps(said), Message)
     assert (message.angle, message.throttle, message.drive_mode, message.recording) == (0, 0.25, "user", True)
 
 
 @pytest.mark.parametrize("raw", ["{}", '{"stop": true}', '{"leave": true}', '{"buttons": {}}'])
 def test_what_a_watcher_may_say(raw: str) -> None:
-    assert not parse(raw).wants_the_wheel
+    assert not parse(raw, Message).wants_the_wheel
 
 
 @pytest.mark.parametrize("raw", ['{"stop": false}', '{"arm": false}', '{"recording": false}', '{"throttle": 0}'])
 def test_what_only_the_driver_may_say(raw: str) -> None:
-    assert parse(raw).wants_the_wheel
+    assert parse(raw, Message).wants_the_wheel

@@ -17,7 +17,7 @@ import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.websocket import WebSocketClientConnection, WebSocketClosedError, websocket_connect
 
-from car.page import drive_socket, seat, video
+from car.page import seat, state_socket, video
 from car.page.budget import AT_ONCE, MOST_DROPPED
 from car.page.part import LEFT, Page
 from car.page.recordings import Recordings
@@ -347,7 +347,7 @@ def test_a_viewer_that_leaves_while_the_camera_stands_is_noticed(car: Car) -> No
 
 def test_so_many_and_no_more(car: Car) -> None:
     async def crowd() -> None:
-        sockets = [await _connect(address(car, "/wsDrive", scheme="ws")) for _ in range(drive_socket.MOST_SOCKETS)]
+        sockets = [await _connect(address(car, "/wsDrive", scheme="ws")) for _ in range(state_socket.MOST_SOCKETS)]
         with pytest.raises(HTTPClientError, match="503"):
             await _connect(address(car, "/wsDrive", scheme="ws"))
         for one in sockets:

@@ -9,7 +9,7 @@ import pytest
 from tornado.template import Loader
 from tornado.web import Application, RequestHandler, StaticFileHandler
 
-from car.page import seat, server
+from car.page import drive_server, seat
 from tests.car.page.browser.conftest import Tab
 from tests.car.page.car import Car, eventually
 
@@ -26,7 +26,7 @@ class TheirPage(RequestHandler):
 @pytest.fixture
 def beside(chromium: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Car]:
     """A car whose server has donkeycar's page too, at /theirs."""
-    ours = server.application
+    ours = drive_server.application
 
     def both(*arguments: Any) -> Application:
         application = ours(*arguments)
@@ -34,7 +34,7 @@ def beside(chromium: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Car]:
         application.add_handlers(r".*", [("/theirs", TheirPage), static])
         return application
 
-    monkeypatch.setattr(server, "application", both)
+    monkeypatch.setattr(drive_server, "application", both)
     monkeypatch.setattr(seat, "SILENT_NS", 60_000_000_000)  # their page says nothing where nothing changes
     car = Car()
     yield car
