@@ -18,7 +18,6 @@ from settings import PROJECT
 
 _ENDS_WITHIN_S = 5.0
 _AGAIN_S = 30.0  # after the following process has died
-_SWITCH_S = 0.0005  # a thread that loads a model gives the loop its turn so soon; Python's own 5 ms are a tenth of it
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,6 @@ class Follower:
         self._process: subprocess.Popen[str] | None = None
         self._worker: threading.Thread | None = None
         self._offered = ""  # the digest of what waits
-        sys.setswitchinterval(_SWITCH_S)
 
     def update(self) -> None:
         """The thread, by donkeycar's name for it: loads, and writes what became of whom."""

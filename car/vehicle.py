@@ -5,9 +5,11 @@ parts return at once.
 """
 
 import contextlib
+import gc
 import io
 import os
 import signal
+import sys
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Protocol
@@ -18,6 +20,9 @@ with contextlib.redirect_stdout(io.StringIO()):  # ... and prints a banner
 
 from errors import UserError
 
+SWITCH_S = (
+    0.0005  # so soon the threads of page and follower give the loop its turn; Python's own 5 ms are a tenth of it
+)
 ASK_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -131,6 +136,9 @@ class Vehicle(DonkeyVehicle):  # type: ignore[misc]  # donkeycar has no types
     def _loop(self) -> None:
         """donkeycar's start(), but for its sleep by the wall clock: when that is set back, the car drives on blindly.
         Here the camera sets the pace."""
+        sys.setswitchinterval(SWITCH_S)
+        gc.collect()
+        gc.freeze()  # what is here by now is not looked through again, which would take as long as a frame may
         try:
             self.on = True
             for entry in self.parts:

@@ -1,6 +1,8 @@
 import contextlib
+import gc
 import os
 import signal
+import sys
 
 import pytest
 
@@ -50,6 +52,18 @@ def test_parts_run_in_order_and_read_what_was_written() -> None:
     note = Note()
     vehicle(Counter(3), Row(note, ("count", "given", "nobody wrote"))).drive()
     assert note.seen == [(1, None, None), (2, None, None), (3, None, None)]
+
+
+def test_neither_another_thread_nor_the_garbage_of_starting_holds_the_loop_up_for_long() -> None:
+    class Watch:
+        def run(self, _count: int) -> None:
+            self.standing = sys.getswitchinterval(), gc.get_freeze_count()
+
+    watch = Watch()
+    vehicle(Counter(1), Row(watch, ("count",))).drive()
+    switch_s, frozen = watch.standing
+    assert switch_s < 0.001
+    assert frozen > len(gc.get_objects())
 
 
 def test_the_memory_can_be_given_and_conditions_hold_outputs() -> None:
