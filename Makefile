@@ -6,7 +6,8 @@ ARGS ?=
 HOST ?= 127.0.0.1
 S3_PORT ?= 8333
 export PYTHON
-PIP_INSTALL = .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r
+# The lock files are whole: pip resolves nothing, or it takes a newer release of what is asked for by its extra (coverage[toml]).
+PIP_INSTALL = .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r
 
 .PHONY: help drive train evaluate test test-slow check check-trixie check-arm64 check-container s3 service install \
 	install-trainer install-dev locks peers peers-gym clean
