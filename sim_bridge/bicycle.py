@@ -59,6 +59,11 @@ class Bicycles:
             self._commands = np.pad(self._commands, ((0, 0), (0, needed - self._commands.shape[1]), (0, 0)))
         self._commands[:, :, car] = 0.0
 
+    def hold(self, steering: np.ndarray) -> None:
+        """The wheels stand where this command, (n,), has long held them, and no other is on its way."""
+        self._commands[0] = steering
+        self._lagging[0] = np.clip(steering * self._gain[0] + self._offset[0], -1.0, 1.0)
+
     @property
     def steering(self) -> np.ndarray:
         """Where the front wheels stand, -1 left .. +1, float64 (n,)."""

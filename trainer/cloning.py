@@ -18,14 +18,14 @@ class Cloning(Learner):
         super().__init__(contract, settings)
         self._policy = keras.Model(self.online.input, self.online.outputs[1])  # without what the value alone needs
         self._optimizer.build(self._policy.trainable_variables)
+        self._learn = self._compiled(self._update)
 
     def learn(self, batch: Batch, learning_rate: float) -> tuple[float, float]:
         """One update. Returns the cross-entropy and the share of actions that are the driver's."""
         batch.mirror(self._rng.uniform(size=len(batch.action)) < 0.5, self._mirrored_action)
-        loss, agreement = self._update(batch.observation, batch.action, np.float32(learning_rate))
+        loss, agreement = self._learn(batch.observation, batch.action, np.float32(learning_rate))
         return float(loss), float(agreement)
 
-    @tf.function(jit_compile=True)
     def _update(self, observation, action, learning_rate):
         with tf.GradientTape() as tape:
             advantage = self._policy(as_input(observation), training=True)

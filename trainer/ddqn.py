@@ -15,7 +15,6 @@ from models.contract import Contract
 from trainer.evaluation import Summary
 from trainer.hyperparameters import Hyperparameters
 from trainer.learner import Learner, as_input
-from trainer.network import PatchConv2D, q_network
 from trainer.progress import Episodes
 from trainer.replay import Batch, Replay
 from trainer.sitting import Sitting
@@ -30,9 +29,10 @@ class DoubleDQN(Learner):
         they can be tried."""
         super().__init__(contract, settings)
         self._conservative = conservative
-        self.target = q_network(contract, settings.network, PatchConv2D)
+        self.target = self._network()
         self.target.set_weights(self.online.get_weights())
         self._optimizer.build(self.online.trainable_variables)
+        self._learn = self._compiled(self._update)
 
     @property
     def _parts(self) -> Mapping[str, keras.Model | keras.optimizers.Optimizer]:
@@ -46,7 +46,7 @@ class DoubleDQN(Learner):
         """One update. Returns the Huber loss and the mean of the Q values learnt."""
         # A mirrored world is as good a world, and a policy that knows it needs half the experience.
         batch.mirror(self._rng.uniform(size=len(batch.action)) < 0.5, self._mirrored_action)
-        loss, value = self._update(
+        loss, value = self._learn(
             batch.observation,
             batch.action,
             batch.reward,
@@ -56,7 +56,6 @@ class DoubleDQN(Learner):
         )
         return float(loss), float(value)
 
-    @tf.function(jit_compile=True)
     def _update(self, observation, action, reward, discount, next_observation, learning_rate):
         observation, next_observation = as_input(observation), as_input(next_observation)
 

@@ -1,6 +1,7 @@
 """What all learners share: a Q network, its optimiser, and what it thinks of each action."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ import tensorflow as tf
 from models.contract import Contract
 from models.decision import Decisions, decide
 from trainer.hyperparameters import Hyperparameters
-from trainer.network import PatchConv2D, q_network
+from trainer.network import TRUNKS, PatchConv2D, q_network
 
 
 class Learner:
@@ -18,11 +19,21 @@ class Learner:
     def __init__(self, contract: Contract, settings: Hyperparameters) -> None:
         keras.utils.set_random_seed(settings.seed)
         self.contract, self.settings = contract, settings
-        self.online = q_network(contract, settings.network, PatchConv2D)
+        self.online = self._network()
+        self._choose = self._compiled(self._advantages)
         self._optimizer = keras.optimizers.Adam(settings.learning_rate, epsilon=1.5e-4)
         self._mirrored_action = np.array([contract.actions.mirrored(a) for a in range(len(contract.actions))])
         # Of a stream of its own: what is mirrored must have nothing to do with what is drawn from a memory.
         self._rng = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(1,)))
+
+    def _network(self) -> keras.Model:
+        """A new network of the settings' kind, in the form in which that kind learns fastest."""
+        trunk = TRUNKS[self.settings.network]
+        return q_network(self.contract, trunk, PatchConv2D if trunk.xla else keras.layers.Conv2D)
+
+    def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function of tensors as TensorFlow's graph, or as XLA's code, whichever is faster for this network."""
+        return tf.function(function, jit_compile=TRUNKS[self.settings.network].xla)
 
     @property
     def _parts(self) -> Mapping[str, keras.Model | keras.optimizers.Optimizer]:
@@ -49,13 +60,12 @@ class Learner:
 
     def advantages(self, observation: np.ndarray) -> np.ndarray:
         """uint8 (B, size, size, stack) -> float32 (B, actions)."""
-        return self._advantages(observation).numpy()
+        return self._choose(observation).numpy()
 
     def decide(self, observation: np.ndarray) -> Decisions:
         """What the policy does with wheels that stand straight, uint8 (B, size, size, stack)."""
         return decide(self.advantages(observation), self.contract.actions, np.zeros(len(observation)))
 
-    @tf.function(jit_compile=True)
     def _advantages(self, observation: tf.Tensor) -> tf.Tensor:
         return self.online(as_input(observation), training=False)[1]
 

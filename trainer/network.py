@@ -3,15 +3,27 @@
 Wang et al., Dueling Network Architectures for Deep Reinforcement Learning (2016).
 """
 
+from typing import NamedTuple
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from models.contract import ActionTable, Contract
 
-TRUNKS = {  # convolutions: filters, size, stride; then a dense layer of so many units
-    "small": (((16, 4, 4), (32, 3, 2)), 128),  # 208 k parameters, 0.7 M multiply-adds: the roads of the simulator
-    "large": (((32, 4, 4), (64, 3, 2), (64, 3, 1)), 160),  # for rooms of all kinds
+
+class Trunk(NamedTuple):
+    """convolutions: filters, size, stride; then a dense layer of so many units. xla: learns faster with PatchConv2D and
+    compiled by XLA than with TensorFlow's own convolutions, which are made for many channels."""
+
+    convolutions: tuple[tuple[int, int, int], ...]
+    units: int
+    xla: bool
+
+
+TRUNKS = {
+    "small": Trunk(((16, 4, 4), (32, 3, 2)), 128, xla=True),  # 208 k parameters, 0.7 M multiply-adds: simulated roads
+    "large": Trunk(((32, 4, 4), (64, 3, 2), (64, 3, 1)), 256, xla=False),  # 2.8 M multiply-adds: rooms of all kinds
 }
 DEGREE = 3  # of the advantage as a polynomial in the steering: one hump, leaning
 
@@ -33,8 +45,8 @@ def advantage_basis(actions: ActionTable) -> np.ndarray:
 class PatchConv2D(keras.layers.Conv2D):
     """A convolution without padding, written as one matrix product over patches.
 
-    The same numbers and weights as Conv2D. Compiled by XLA it learns faster on a few cores than TensorFlow's own, which
-    is made for many channels (`bench learner`).
+    The same numbers and weights as Conv2D. Compiled by XLA it learns faster on a few cores than TensorFlow's own where
+    there are few channels (`bench learner`).
     """
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -59,7 +71,7 @@ class PatchConv2D(keras.layers.Conv2D):
 
 
 def q_network(
-    contract: Contract, trunk: str = "small", convolution: type[keras.layers.Conv2D] = keras.layers.Conv2D
+    contract: Contract, trunk: Trunk = TRUNKS["small"], convolution: type[keras.layers.Conv2D] = keras.layers.Conv2D
 ) -> keras.Model:
     """Observation, float32 (B, size, size, stack) in [0, 1] -> [value (B, 1), advantage (B, actions)].
 
@@ -68,12 +80,11 @@ def q_network(
     """
     basis = advantage_basis(contract.actions)
     observation = keras.Input(contract.observation.shape, name="observation")
-    convolutions, units = TRUNKS[trunk]
     x = observation
-    for number, (filters, size, stride) in enumerate(convolutions, 1):
+    for number, (filters, size, stride) in enumerate(trunk.convolutions, 1):
         x = convolution(filters, size, stride, activation="relu6", name=f"conv{number}")(x)
     x = keras.layers.Flatten()(x)
-    x = keras.layers.Dense(units, activation="relu6", name="dense")(x)
+    x = keras.layers.Dense(trunk.units, activation="relu6", name="dense")(x)
     value = keras.layers.Dense(1, name="value")(x)
     coefficients = keras.layers.Dense(len(basis), name="coefficients")(x)
     advantage = keras.layers.Dense(len(contract.actions), use_bias=False, trainable=False, name="advantage")

@@ -31,6 +31,7 @@ LOOKAHEADS_M = (0.45, 0.6, 0.8)  # of the drivers
 MOST_ERROR = 0.5  # of a driver's steering, standard deviation; it lasts a third of a second
 POLICY_SHARE = 0.5  # of the worlds are the policy's to drive
 RESCUE, RESCUE_STEPS = 1.2, 15  # half widths from the centre, where the other driver takes over, and for how long
+VALUED_EVERY = 2  # steps: the picture between two that are valued hardly differs, but a stack needs it
 NEW_THROTTLE_SHARE = 0.05  # of the steps the other driver takes another throttle, where there are several
 PUSH_SHARE = 0.02  # of the steps begin with a push: any steering, held for 0.2 to 0.6 s
 AHEAD_M = (0.4, 0.8, 1.2)  # where the road's direction is asked for
@@ -101,7 +102,8 @@ class Practice:
         views, values, facts, age = self._arrays
         newest = self._done.value  # slots from here on may be in the writing
         oldest = max(0, newest - self._steps + self._stack + 1)
-        slot, car = self._rng.integers(oldest, newest, count) % self._steps, self._rng.integers(0, self._cars, count)
+        valued = self._rng.integers(-(-oldest // VALUED_EVERY), -(-newest // VALUED_EVERY), count) * VALUED_EVERY
+        slot, car = valued % self._steps, self._rng.integers(0, self._cars, count)
         return Lesson(stacked(views, age, slot, car, self._stack), values[slot, car], facts[slot, car])
 
     def advise(self, choose: Callable[[np.ndarray], Decisions]) -> None:
@@ -158,11 +160,9 @@ def _drive(
     stays = rng.integers(1, WORLD_STEPS, cars)
     while not ended.value and multiprocessing.parent_process().is_alive():
         slot = done.value % steps
-        values[slot], told[slot], age[slot] = (
-            rolled_out_values(simulator, contract.actions),
-            facts(simulator),
-            steps_here,
-        )
+        if done.value % VALUED_EVERY == 0:
+            values[slot], told[slot] = rolled_out_values(simulator, contract.actions), facts(simulator)
+        age[slot] = steps_here
         for car in range(cars):
             views[slot, car] = shrink(simulator.road(car), spec)
         done.value += 1

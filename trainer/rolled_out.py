@@ -37,6 +37,7 @@ class Regression(Learner):
         facts = keras.layers.Dense(len(FACTS), name="facts")(self.online.get_layer("dense").output)
         self._taught = keras.Model(self.online.input, [*self.online.outputs, facts])
         self._optimizer.build(self._taught.trainable_variables)
+        self._learn = self._compiled(self._update)
 
     @property
     def _parts(self) -> Mapping[str, keras.Model | keras.optimizers.Optimizer]:
@@ -46,10 +47,9 @@ class Regression(Learner):
         """One update. Returns the Huber loss of the advantages and the mean return of the best actions, scaled."""
         lesson.mirror(self._rng.uniform(size=len(lesson.values)) < 0.5, self._mirrored_action)
         goals = SCALE * lesson.values
-        loss = self._update(lesson.observation, goals, lesson.facts, np.float32(learning_rate))
+        loss = self._learn(lesson.observation, goals, lesson.facts, np.float32(learning_rate))
         return float(loss), float(goals.max(axis=1).mean())
 
-    @tf.function(jit_compile=True)
     def _update(self, observation, goals, facts, learning_rate):
         goal_value = tf.reduce_mean(goals, axis=1, keepdims=True)  # the advantages' mean is 0
         with tf.GradientTape() as tape:
