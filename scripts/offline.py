@@ -8,7 +8,6 @@ already is not made again, so a run that was ended goes on.
 import argparse
 import json
 import os
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from models.contract import Contract
+from scripts.typed import manage
 from settings import PROJECT
 from sim_bridge import make_vector_env
 from sim_bridge.distributions import EVALUATION, TABLES
@@ -143,22 +143,17 @@ def _measured(chosen: argparse.Namespace, method: str, seed: int) -> int:
     """Tracks that the model of one such training finishes. Each is a program of its own: what is typed is measured."""
     runs, name = chosen.folder / "runs", f"{method}-{seed}"
     if not (runs / name / "model").exists():
-        _manage(
+        manage(
             "train", "--simcache", chosen.folder / "simcache", "--offline", method, "--seed", seed,
             "--minutes", chosen.minutes, "--runs", runs, "--name", name,
         )  # fmt: skip
-    told = _manage(
+    told = manage(
         "evaluate", "--model", runs / name, "--tracks", chosen.tracks, "--laps", LAPS, "--seed", SEED, "--json",
         "--drives", chosen.folder / "drives",
     )  # fmt: skip
     finished = json.loads(told)["int8"]["finished"]
     print(f"{name}: {finished} of {chosen.tracks}", flush=True)
     return finished
-
-
-def _manage(*arguments: object) -> str:
-    command = [sys.executable, str(PROJECT / "manage.py"), *map(str, arguments)]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """`bench sim`: frames a second of the embedded simulator on one core, beside Gymnasium's CarRacing-v3; and by wire,
-with client and server on a core each.
+with client and server on the same one.
 
 Counted is all that a training waits for: the cars' movement, the camera's picture, its preprocessing and the stacking,
 and the new worlds at the end of the episodes. What chooses the actions is not counted.

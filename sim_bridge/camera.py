@@ -22,21 +22,27 @@ class GroundCamera:
         """lens: the scene's, where it is there already."""
         self._width = spec.frame_width
         self._looks_at = _looks_at(scene, lens or Lens(scene, spec))
-        self._bands = _bands(self._looks_at.reshape(-1, self._width, 2))
+        by_row = self._looks_at.reshape(-1, self._width, 2)
+        self._bands = _bands(by_row)
+        # All that the rows above this one see is the wall; the last row is looked for in any case.
+        self._horizon = int((by_row[:-1] == BEYOND_M).all(axis=(1, 2)).cumprod().sum())
 
     def take(self, ground: Ground, x_m: float, y_m: float, heading_rad: float, first_row: int = 0) -> np.ndarray:
         """The picture from a car whose rear axle stands at (x_m, y_m): uint8 (rows from first_row, width[, 3])."""
-        rows = len(self._looks_at) // self._width
-        if not ground.coarser:
-            return self._sample(ground, x_m, y_m, heading_rad, first_row, rows)
-        picture = np.empty((rows - first_row, self._width, *ground.picture.shape[2:]), np.uint8)
-        levels = (ground, *ground.coarser)
-        for band, last, level in self._bands:
-            if last > first_row:
-                first = max(band, first_row)
-                part = picture[first - first_row : last - first_row]
-                self._sample(levels[level], x_m, y_m, heading_rad, first, last, part)
-        return picture
+        rows, below = len(self._looks_at) // self._width, max(first_row, self._horizon)
+        if ground.coarser:
+            picture = np.empty((rows - below, self._width, *ground.picture.shape[2:]), np.uint8)
+            levels = (ground, *ground.coarser)
+            for band, last, level in self._bands:
+                if last > below:
+                    first = max(band, below)
+                    part = picture[first - below : last - below]
+                    self._sample(levels[level], x_m, y_m, heading_rad, first, last, part)
+        else:
+            picture = self._sample(ground, x_m, y_m, heading_rad, below, rows)
+        if below == first_row:
+            return picture
+        return cv2.copyMakeBorder(picture, below - first_row, 0, 0, 0, cv2.BORDER_CONSTANT, value=ground.wall)
 
     def _sample(
         self,

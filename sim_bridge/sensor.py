@@ -24,6 +24,7 @@ class Sensor:
     def __init__(self, scene: Scene, spec: ObservationSpec, lens: Lens, shade: Shade, rng: np.random.Generator) -> None:
         """Draws from rng only where the scene has banding or shows the car itself."""
         self._scene, self._spec, self._focal_px = scene, spec, lens.focal_px
+        self._noisy = bool(scene.camera_noise or scene.noise_rows)
         noise = scene.camera_noise * _NOISE
         if scene.noise_rows:
             noise = noise + scene.noise_rows * rng.standard_normal((len(noise), 1)).astype(np.float32)
@@ -99,6 +100,8 @@ class Sensor:
         height, width = self._noise.shape
         row = int(rng.random() * (height - self._spec.frame_height)) + first_row
         column = int(rng.random() * (width - columns))
+        if not self._noisy:  # drawn as well, so that what else is drawn is as with it
+            return picture
         noise = self._noise[row : row + rows, column : column + columns]
         if picture.ndim == 3:
             noise = cv2.merge((noise, noise, noise))

@@ -103,6 +103,7 @@ class Car:
                 f"cannot connect to {self.name}: {error}; start it there, or name another address"
             ) from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.settimeout(self._frame_s)
         self._lines, self._waiting, self._commands = Lines(), [], 0
         try:
             self._into_the_scene()
@@ -125,7 +126,6 @@ class Car:
         if self._socket is None:
             raise SimulatorLost(f"{self.name} is not connected; reset the environment")
         try:
-            self._socket.settimeout(self._frame_s)
             self._socket.sendall(encode(message))  # and nothing after it: see framing.py
         except OSError as error:
             self._lose(f"sending {message['msg_type']} to {self.name} failed: {error}", error)

@@ -19,7 +19,7 @@ MOST_BAD = 1000  # in one conversation
 _NESTED_OBJECT = re.compile(r":\s*\{")
 _COMMA_NUMBER = re.compile(r'("[A-Za-z_]+":-?\d+),(\d+(?:E-?\d+)?)(?=[,}])')  # Unity on a French or German system
 _LONGEST_WORD = 10  # of JSON, beside strings: -Infinity, \uXXXX; so near its end a text may just be cut short
-_DECODER = json.JSONDecoder()
+_DECODER, _ENCODER = json.JSONDecoder(), json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 class Nonsense(ValueError):
@@ -121,7 +121,9 @@ def _decode(text: str, at: int) -> tuple[Message | None, int]:
 
 
 def _nests(text: str) -> bool:
-    return text.count("[") > MOST_NESTED or len(_NESTED_OBJECT.findall(text)) > MOST_NESTED
+    if text.count("[") > MOST_NESTED:
+        return True
+    return text.count("{") > MOST_NESTED and len(_NESTED_OBJECT.findall(text)) > MOST_NESTED  # seldom looked for
 
 
 def _one_more(bad: int) -> int:
@@ -132,4 +134,4 @@ def _one_more(bad: int) -> int:
 
 def encode(message: Message) -> bytes:
     """As both ends want it: compact, ASCII, no newline in it, none after it."""
-    return json.dumps(message, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(message).encode()

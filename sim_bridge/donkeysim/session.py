@@ -80,6 +80,7 @@ class Session:
         why = "it has closed the connection"
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket.settimeout(STUCK_S)
             if self._stage.now()[0] is None:
                 self._changes_seen = self._stage.now()[1]
                 self._send({"msg_type": "scene_selection_ready", "loaded": "1"})
@@ -187,7 +188,6 @@ class Session:
 
     def _send(self, message: Message) -> None:
         """Raises OSError where the client has not read for so long that nothing more fits."""
-        self._socket.settimeout(STUCK_S)
         self._socket.sendall(encode(message) + b"\n")
 
     def _scene_names(self, _: Message) -> None:

@@ -64,6 +64,18 @@ def test_the_wall_begins_at_the_horizon() -> None:
     assert (picture[int(horizon) + 12 :, 60:100] == 0).all()  # the floor's end, 3 m away, lies 5 rows lower
 
 
+def test_a_camera_that_sees_no_floor_and_one_upside_down() -> None:
+    up = GroundCamera(scene(camera_pitch_deg=-80.0), SPEC)
+    assert (up.take(ground((0.5, 0.0)), 0.0, 0.0, 0.0) == 100).all()
+    assert up.take(ground((0.5, 0.0)), 0.0, 0.0, 0.0, 40).shape == (80, 160)
+    upright, over = (
+        GroundCamera(scene(camera_pitch_deg=10.0, camera_roll_deg=roll_deg), SPEC) for roll_deg in (0.0, 180.0)
+    )
+    floor = ground((0.6, 0.1))
+    turned = over.take(floor, 0.0, 0.0, 0.0)[::-1, ::-1].astype(int)
+    assert np.abs(turned - upright.take(floor, 0.0, 0.0, 0.0)).max() <= 2
+
+
 def test_roll_and_field_of_view() -> None:
     upright = seen_at(GroundCamera(scene(camera_pitch_deg=20.0), SPEC).take(ground((0.8, 0.4)), 0.0, 0.0, 0.0))
     # A camera rolled clockwise sees the world turned counter-clockwise: what is on its left goes down.

@@ -71,7 +71,9 @@ def test_two_of_them_drive_a_thousand_steps_each_at_once(lockstep: bool) -> None
     with dialling(*ports, lockstep=lockstep):
         clients = [client(port, "donkey-generated-track-v0", 1000, episodes=4) for port in ports]
         for one in clients:
-            check(result(one), 1000)
+            found = result(one)
+            print(found)
+            check(found, 1000)
 
 
 def test_donkeycars_own_part_drives() -> None:
