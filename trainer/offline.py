@@ -12,6 +12,7 @@ from trainer.cloning import Cloning
 from trainer.ddqn import DoubleDQN
 from trainer.recordings import Recordings
 from trainer.sitting import Sitting
+from trainer.variation import vary
 
 
 def train(sitting: Sitting) -> tuple[DoubleDQN | Cloning, Recordings]:
@@ -26,10 +27,12 @@ def train(sitting: Sitting) -> tuple[DoubleDQN | Cloning, Recordings]:
         learner = DoubleDQN(contract, settings, settings.conservative if settings.offline == "cql" else 0.0)
     recordings = Recordings(sitting.recordings, contract, settings.replay, settings.seed)
     progress = sitting.begin(learner)
+    rng = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(3,)))
     frames, goes_on = 0, True
     while goes_on:
         learning_rate = settings.learning_rate * (0.55 + 0.45 * np.cos(np.pi * min(1.0, progress.share)))
         batch = recordings.sample(settings.batch, settings.n_step, settings.gamma)
+        vary(batch, rng)
         progress.actions += np.bincount(batch.action, minlength=len(progress.actions))
         progress.learnt(*learner.learn(batch, learning_rate))
         frames += settings.batch

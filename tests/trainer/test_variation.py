@@ -1,0 +1,53 @@
+import numpy as np
+
+from trainer.replay import Batch
+from trainer.variation import MOST_SHIFT_PX, vary
+
+
+def batch_of(picture: np.ndarray, count: int = 40) -> Batch:
+    """The picture, uint8 (64, 64), in all places of `count` transitions."""
+    pictures = np.repeat(np.repeat(picture[None, :, :, None], count, axis=0), 4, axis=3)
+    nothing = np.zeros(count, np.float32)
+    return Batch(pictures, nothing.astype(np.int32), nothing, nothing, pictures.copy())
+
+
+def spot() -> np.ndarray:
+    picture = np.full((64, 64), 40, np.uint8)
+    picture[28:36, 28:36] = 200
+    return picture
+
+
+def middle_of_spot(picture: np.ndarray) -> np.ndarray:
+    bright = picture.astype(float) - picture.min()
+    return np.array([(bright * axis).sum() / bright.sum() for axis in np.mgrid[:64, :64]])
+
+
+def test_both_ends_of_a_transition_and_all_of_a_stack_are_moved_and_lit_alike() -> None:
+    batch = batch_of(spot())
+    vary(batch, np.random.default_rng(0))
+    np.testing.assert_array_equal(batch.observation, batch.next_observation)
+    np.testing.assert_array_equal(batch.observation, batch.observation[..., :1].repeat(4, axis=3))
+
+
+def test_each_transition_is_moved_otherwise_and_no_further_than_told() -> None:
+    batch = batch_of(spot())
+    vary(batch, np.random.default_rng(1))
+    away = np.array([middle_of_spot(one[..., 0]) for one in batch.observation]) - 31.5
+    assert np.abs(away).max() < MOST_SHIFT_PX + 0.3
+    assert (away.std(axis=0) > MOST_SHIFT_PX / 4).all()
+    assert len(np.unique(away.round(3), axis=0)) == len(away)
+
+
+def test_light_changes_and_stays_within_grey_levels() -> None:
+    batch = batch_of(np.full((64, 64), 250, np.uint8))
+    vary(batch, np.random.default_rng(2))
+    levels = batch.observation[:, 0, 0, 0]
+    assert levels.max() == 255
+    assert levels.min() < 180
+
+
+def test_the_same_numbers_vary_the_same() -> None:
+    first, second = batch_of(spot()), batch_of(spot())
+    vary(first, np.random.default_rng(3))
+    vary(second, np.random.default_rng(3))
+    np.testing.assert_array_equal(first.observation, second.observation)
