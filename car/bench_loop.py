@@ -18,7 +18,7 @@ from errors import UserError
 from settings import PROJECT
 
 RATE_HZ = 40.0  # what most of the Pi's sensors do with their whole field of view
-BLOCKS = 4  # the two take turns, so that what else the machine does falls on both
+RUNS = 5  # of each contestant; they take turns, so that what else the machine does falls on all
 OURS, DONKEYCAR = "car.bench_ours", "car.bench_donkeycar"
 DONKEYCARS = "donkeycar's parts"
 FRAME_TO_PULSE = "total"
@@ -26,7 +26,7 @@ FRAME_TO_PULSE = "total"
 
 @dataclass(frozen=True)
 class Stage:
-    """Milliseconds."""
+    """Milliseconds: medians of the runs' own, and the longest of all."""
 
     name: str
     p50_ms: float
@@ -80,25 +80,25 @@ def bench_loop(
     viewers: int | None = None,
 ) -> LoopBench:
     """Measure over so many camera frames. linear: donkeycar's linear model as .tflite, None to leave donkeycar out;
-    viewers: of the driver's page, None to leave that contestant out; tick is called with the number of blocks done and
-    of all. Raises UserError where a contestant fails."""
-    a_block = frames // BLOCKS
-    options: dict[str, Any] = {"frames": a_block, "rate_hz": RATE_HZ, "tub": str(tub) if tub else None}
+    viewers: of the driver's page, None to leave that contestant out; tick is called with the number of runs done and of
+    all. Raises UserError where a contestant fails."""
+    a_run = frames // RUNS
+    options: dict[str, Any] = {"frames": a_run, "rate_hz": RATE_HZ, "tub": str(tub) if tub else None}
     starts = {"this car": (OURS, options)}
     if viewers is not None:
         starts[f"this car, {viewers} watch its page"] = (OURS, options | {"viewers": viewers})
     if linear:
         starts[DONKEYCARS] = (DONKEYCAR, options | {"linear": str(linear)})
-    samples: dict[str, list[dict[str, float]]] = {name: [] for name in starts}
-    for block in range(BLOCKS):
+    runs: dict[str, list[list[dict[str, float]]]] = {name: [] for name in starts}
+    for done in range(RUNS):
         for number, (name, (module, own)) in enumerate(starts.items(), start=1):
-            samples[name] += _run(module, own)
-            tick(block * len(starts) + number, BLOCKS * len(starts))
-    for name, (module, _) in starts.items():
-        for sample in samples[name] if module == OURS else []:
-            sample["all but the policy"] = sample[FRAME_TO_PULSE] - sample["policy"]
-    contestants = [Contestant(name, len(rows), _stages(rows)) for name, rows in samples.items()]
-    return LoopBench(machine, a_block * BLOCKS, RATE_HZ, contestants)
+            rows = _run(module, own)
+            for row in rows if module == OURS else []:
+                row["all but the policy"] = row[FRAME_TO_PULSE] - row["policy"]
+            runs[name].append(rows)
+            tick(done * len(starts) + number, RUNS * len(starts))
+    contestants = [Contestant(name, sum(map(len, rows)), _stages(rows)) for name, rows in runs.items()]
+    return LoopBench(machine, a_run * RUNS, RATE_HZ, contestants)
 
 
 def _run(module: str, options: dict[str, Any]) -> list[dict[str, float]]:
@@ -124,12 +124,13 @@ def run_beside(module: str, options: dict[str, Any]) -> Any:
     return json.loads(said)
 
 
-def _stages(rows: list[dict[str, float]]) -> list[Stage]:
-    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    return [
-        Stage(name, *(float(value) for value in np.percentile(column, [50, 99, 100])))
-        for name, column in columns.items()
-    ]
+def _stages(runs: list[list[dict[str, float]]]) -> list[Stage]:
+    stages = []
+    for name in runs[0][0]:
+        each = np.array([np.percentile([row[name] for row in rows], [50, 99, 100]) for rows in runs])
+        p50_ms, p99_ms, _ = np.median(each, axis=0)
+        stages.append(Stage(name, float(p50_ms), float(p99_ms), float(each[:, 2].max())))
+    return stages
 
 
 def print_table(result: LoopBench, console: Console) -> None:
@@ -147,7 +148,7 @@ def print_table(result: LoopBench, console: Console) -> None:
             table.add_row(f"  {stage.name}", *figures, style=style)
     console.print(table)
     console.print(
-        f"{result.frames} frames at {result.rate_hz:.0f} Hz, of which "
+        f"p50 and p99: medians of {RUNS} runs. {result.frames} frames at {result.rate_hz:.0f} Hz, of which "
         + " and ".join(f"{contestant.name} decided on {contestant.decisions}" for contestant in result.contestants)
     )
     if result.times_donkeycar_p99 is None:

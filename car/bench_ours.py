@@ -33,12 +33,12 @@ from car.simchip.process import start as start_chip
 from car.vehicle import Part, Vehicle, WhoRuns, parts_table
 from car.wheel import PRETRAINED
 from errors import UserError
-from models.folder import load_model
+from models.folder import Model, load_model
 from settings import PROJECT, DriveSettings
 
 LED0 = 0x06  # the chip's first channel register; four to a channel
 STAGES = ("camera", "preprocessing", "policy", "mode, governor", "guardian, chip")
-COME_WITHIN_S = 30.0
+COME_WITHIN_S = 60.0  # on a busy machine, where all else goes before them
 WIGGLE = 0.03  # of steering, to and fro: every command differs from the last, so that every one is written
 
 
@@ -107,43 +107,42 @@ def measure(
     is left out. viewers: of the driver's page, whose parts are left out where it is None."""
     drive = DriveSettings()
     handover = handover or Handover(load_model(PRETRAINED))
-    model = handover.model
-    spec = model.contract.observation
-    start_chip(folder / "simchip", alone_s=1)
-    clock = _Clock()
-    notes = _Notes(frames, clock)
-    camera = BenchCamera(load_frames(spec, tub, luma=True), rate_hz)
-    limits = Limits(drive.throttle_cap, drive.oldest_frame_s, drive.throttle_slew_per_s)
-    drivetrain = Drivetrain(wanted_guardian("simchip", folder, drive.oldest_frame_s), camera.clock_ns)
-    page = instruments = None
-    if viewers is not None:
-        actions = model.contract.actions
-        about = About("BENCH", drive.throttle_cap, actions=tuple(actions.decode(one) for one in range(len(actions))))
-        page = Page(0, about, Recordings(folder), everyone=False)
-        instruments = Instruments(page.server, camera, pulse_ms=lambda: drivetrain.pulse_ms)
-    table = parts_table(
-        camera=camera,
-        preprocessing=Preprocessing(spec),
-        policy=Policy(handover),
-        driver_mode=_Wiggling(),
-        governor=Governor(limits, camera.clock_ns),
-        drivetrain=drivetrain,
-        display=notes,
-        page=page,
-        instruments=instruments,
-    )
-    vehicle = Vehicle(table, {"user/mode": "local", "user/armed": True, "user/stop": False})
-    vehicle.profiler, notes.vehicle = clock, vehicle
-    if follower is not None:
-        vehicle.add(follower, threaded=True)
-    camera.start()
-    if page and viewers:
-        with _watched(page, viewers):
-            vehicle.drive()
-    else:
+    spec = handover.model.contract.observation
+    page = None if viewers is None else _page(handover.model, folder)
+    with _watched(page, viewers) if page and viewers else contextlib.nullcontext():  # before the guardian waits for us
+        start_chip(folder / "simchip", alone_s=1)
+        clock = _Clock()
+        notes = _Notes(frames, clock)
+        camera = BenchCamera(load_frames(spec, tub, luma=True), rate_hz)
+        limits = Limits(drive.throttle_cap, drive.oldest_frame_s, drive.throttle_slew_per_s)
+        drivetrain = Drivetrain(wanted_guardian("simchip", folder, drive.oldest_frame_s), camera.clock_ns)
+        table = parts_table(
+            camera=camera,
+            preprocessing=Preprocessing(spec),
+            policy=Policy(handover),
+            driver_mode=_Wiggling(),
+            governor=Governor(limits, camera.clock_ns),
+            drivetrain=drivetrain,
+            display=notes,
+            page=page,
+            instruments=Instruments(page.server, camera, pulse_ms=lambda: drivetrain.pulse_ms) if page else None,
+        )
+        vehicle = Vehicle(table, {"user/mode": "local", "user/armed": True, "user/stop": False})
+        vehicle.profiler, notes.vehicle = clock, vehicle
+        if follower is not None:
+            vehicle.add(follower, threaded=True)
+        camera.start()
         vehicle.drive()
     samples = _samples(notes.rounds[WARM_UP:], _steering_writes(folder / "simchip" / LOG))
     return Measured(samples, camera.overruns, len(notes.deciders) - 1)
+
+
+def _page(model: Model, folder: Path) -> Page:
+    actions = model.contract.actions
+    about = About(
+        "BENCH", DriveSettings().throttle_cap, actions=tuple(actions.decode(one) for one in range(len(actions)))
+    )
+    return Page(0, about, Recordings(folder), everyone=False)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from car.bench_elsewhere import stand_aside
 from car.bench_loop import FRAME_TO_PULSE, RATE_HZ, run_beside
 from car.bench_ours import measure
 from car.follower import Channel, Follower
@@ -96,7 +97,8 @@ def _nothing() -> Iterator[None]:
 
 @contextmanager
 def _publishing(car: Path, frames: int) -> Iterator[None]:
-    """A workstation, in this process: so many models are pushed before, and promoted one after the other meanwhile."""
+    """A workstation, in a thread of this process: so many models are pushed before, and promoted one after the other
+    meanwhile."""
     place, key = open_place(car / "store"), make_key(car)
     trusted = load_trusted(car)
     write_file(car / "settings.toml", b"[models]\npoll_s = 0.5\n")
@@ -104,6 +106,7 @@ def _publishing(car: Path, frames: int) -> Iterator[None]:
     over = threading.Event()
 
     def publish() -> None:
+        stand_aside()
         for digest in digests:
             promote(place, read_state(place, CHANNEL, trusted), digest, key, trusted)
             if over.wait(EVERY_S):

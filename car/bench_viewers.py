@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import websocket_connect
 
+from car.bench_elsewhere import stand_aside
+
 AT_ONCE = 100  # connections that tornado's client opens at most
 STREAMS = ("/video", "/policy")
 
@@ -33,4 +35,5 @@ async def watch(link: str, count: int) -> None:
 
 
 if __name__ == "__main__":
+    stand_aside()
     asyncio.run(watch(sys.argv[1], int(sys.argv[2])))

@@ -12,6 +12,7 @@ from car.page.jobs import Jobs
 from car.page.pictures import Pictures
 from car.page.power import Power
 from car.page.recordings import Recordings
+from car.page.rounds import Rounds
 from car.page.server import Server
 from car.page.shared import Shared
 from car.page.status import About
@@ -26,19 +27,18 @@ class DriveServer(Server):
         """As Page. Raises UserError where the port is taken."""
         self.shared, self.about, self.recordings = shared, about, recordings
         self.posts = Budget()  # of all who use no socket
+        self.rounds = Rounds()
         super().__init__(port, everyone=everyone)
 
-    def tell_viewers(self) -> None:
-        """From the loop's thread: there is a new frame."""
-        self._call(self._tell_viewers)
-
-    def _tell_viewers(self) -> None:
-        self.camera.tell()
-        self.policy.tell()
+    def round_over(self) -> None:
+        """From the loop's thread: it has nothing to do now until the next frame."""
+        if self.rounds.awaited:
+            self._call(self.rounds.tell)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Application]:
-        self.camera, self.policy = Pictures(self.shared.camera), Pictures(self.shared.policy)
+        self.camera = Pictures(self.shared.camera, self.rounds)
+        self.policy = Pictures(self.shared.policy, self.rounds)
         self.jobs, self.power = Jobs(), Power()
         watching = asyncio.create_task(self.power.watch())
         yield application(self)

@@ -1,5 +1,6 @@
 """One browser at /wsDrive: says where to go, hears how the car is."""
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from car.page.message import Message
@@ -8,6 +9,8 @@ from car.page.status import driver, state, trace_after
 
 if TYPE_CHECKING:
     from car.page.drive_server import DriveServer
+
+PAUSE_S = 0.08  # after news; the end of the next round makes a tenth of a second of it
 
 
 class DriveSocket(StateSocket[Message]):
@@ -29,6 +32,10 @@ class DriveSocket(StateSocket[Message]):
 
     def leave(self) -> None:
         self.server.shared.seat.leave(self)
+
+    async def pause(self) -> None:
+        await asyncio.sleep(PAUSE_S)
+        await self.server.rounds.over()
 
     def news(self) -> dict[str, Any]:
         server, once = self.server, self._once

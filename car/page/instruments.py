@@ -21,7 +21,8 @@ class Camera(Protocol):
 
 
 class Instruments:
-    """Leaves the server's thread what it may show. Costs the loop some microseconds, whoever watches."""
+    """Leaves the server's thread what it may show, and tells it when the pulse is written. Costs the loop some
+    microseconds, whoever watches."""
 
     def __init__(
         self,
@@ -69,7 +70,6 @@ class Instruments:
         self._last_stop.see(armed, stop, held, self._shared.shown.note, t_capture_ns)
         if observation is not None and self._shared.policy.watched:
             self._shared.policy.show(observation[..., -1])
-            self._server.tell_viewers()
         if t_capture_ns - self._read_ns >= PERIOD_NS:
             self._read_ns = t_capture_ns
             self._shared.measured = Measured(
@@ -84,3 +84,4 @@ class Instruments:
                 last_stop=self._last_stop.reason_and_ns,
                 place=dict(self._place()),
             )
+        self._server.round_over()

@@ -84,7 +84,6 @@ class Page:
         self.shared.shown = replace(shown, note=note or self._note, pad_drives=bool(pad_drives))
         if self.shared.camera.watched and frame is not None:
             self.shared.camera.show(frame.copy())  # the camera may use its memory again
-            self.server.tell_viewers()
         if pad_drives:
             return user_steering or 0.0, user_throttle or 0.0, mode, recording, armed, stop
         if command:

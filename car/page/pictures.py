@@ -1,11 +1,10 @@
 """Pictures for those who watch: encoded when one of them is ready for the next, and only then."""
 
-import asyncio
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from car.page.rounds import Rounds
 from car.page.shared import Channel
 
 JPEG_QUALITY = 75
@@ -20,10 +19,9 @@ def encode(frame: NDArray[np.uint8]) -> bytes:
 class Pictures:
     """Lives in the server's thread. However many watch, a frame is encoded once; if nobody does, not at all."""
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
+    def __init__(self, channel: Channel, rounds: Rounds) -> None:
+        self._channel, self._rounds = channel, rounds
         self._viewers = 0
-        self._fresh = asyncio.Event()
         self._encoded: tuple[int, bytes] = (0, b"")
         self.encodings = 0  # so far
 
@@ -42,17 +40,12 @@ class Pictures:
         self._viewers -= 1
         if self._viewers == 0:
             self._channel.watched, self._channel.frame = False, None
-            self._fresh.clear()
-
-    def tell(self) -> None:
-        """There is a new frame."""
-        self._fresh.set()
 
     async def after(self, number: int) -> tuple[int, bytes]:
-        """The newest frame's number and JPEG, once it is newer than `number`."""
+        """The newest frame's number and JPEG, at the end of a round, once it is newer than `number`."""
+        await self._rounds.over()
         while (frame := self._channel.frame) is None or frame[0] <= number:
-            self._fresh.clear()
-            await self._fresh.wait()
+            await self._rounds.over()
         if frame[0] != self._encoded[0]:
             self._encoded = (frame[0], encode(frame[1]))
             self.encodings += 1

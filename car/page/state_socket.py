@@ -70,6 +70,10 @@ class StateSocket(Guarded, WebSocketHandler, Generic[Kind]):
     def news(self) -> dict[str, Any]:
         """How things are now, as JSON values."""
 
+    async def pause(self) -> None:
+        """Until there may be news again."""
+        await asyncio.sleep(STATE_PERIOD_S)
+
     def heard_all(self) -> bool:
         """There will be no more news."""
         return False
@@ -83,4 +87,4 @@ class StateSocket(Guarded, WebSocketHandler, Generic[Kind]):
                 if last:
                     self.close(1000, "over")
                     return
-                await asyncio.sleep(STATE_PERIOD_S)
+                await self.pause()

@@ -22,7 +22,7 @@ def test_both_drive_the_same_chip_and_every_stage_takes_its_time(tmp_path: Path,
     linear = tmp_path / "linear.tflite"
     subprocess.run([sys.executable, "-m", "trainer.donkey_linear", linear], check=True, capture_output=True)
     assert 3_268_000 < linear.stat().st_size < 3_300_000  # 817,028 float32 parameters
-    monkeypatch.setattr(bench_loop, "BLOCKS", 1)
+    monkeypatch.setattr(bench_loop, "RUNS", 1)
     ticks: list[tuple[int, int]] = []
     result = bench_loop.bench_loop(60, None, linear, "here", lambda done, of: ticks.append((done, of)))
     assert ticks == [(1, 2), (2, 2)]
@@ -50,13 +50,20 @@ def test_without_donkeycars_model_ours_stands_alone_and_the_remedy_is_said() -> 
 
 
 def test_viewers_of_the_page_are_a_contestant_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_loop, "BLOCKS", 1)
+    monkeypatch.setattr(bench_loop, "RUNS", 1)
     result = bench_loop.bench_loop(60, None, None, "here", lambda done, of: None, viewers=2)
     alone, watched = result.contestants
     assert (alone.name, watched.name) == ("this car", "this car, 2 watch its page")
     assert watched.decisions >= 15
     assert [stage.name for stage in watched.stages] == [stage.name for stage in alone.stages]
     assert result.times_donkeycar_p99 is None
+
+
+def test_one_slow_run_of_three_moves_the_longest_but_not_the_medians() -> None:
+    runs = [[{"total": scale * ms} for ms in (1.0, 2.0, 3.0)] for scale in (1, 100, 1)]
+    [stage] = bench_loop._stages(runs)
+    assert (stage.p50_ms, stage.max_ms) == (2.0, 300.0)
+    assert stage.p99_ms == pytest.approx(2.98)
 
 
 def test_a_contestant_that_fails_is_one_line(tmp_path: Path) -> None:

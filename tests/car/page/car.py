@@ -1,4 +1,5 @@
-"""A car's loop around the page, in a thread: 50 rounds a second, with the memory a table would give it."""
+"""A car's loop around the page, in a thread: 50 rounds a second, with the memory a table would give it, and the
+instruments' word that a round is over."""
 
 import threading
 import time
@@ -37,10 +38,15 @@ class Car:
         self._thread = threading.Thread(target=self._drive)
         self._thread.start()
 
+    def row(self) -> tuple[Any, ...]:
+        """What the page reads."""
+        return (FRAME, 7, self.mode, self.recording, self.armed, self.stop, *(self.pad or (0, 0)), self.pad)
+
     def round(self) -> None:
         self.rounds += 1
-        row = self.page.run(FRAME, 7, self.mode, self.recording, self.armed, self.stop, *(self.pad or (0, 0)), self.pad)
+        row = self.page.run(*self.row())
         self.steering, self.throttle, self.mode, self.recording, self.armed, self.stop = row
+        self.page.server.round_over()
 
     def _drive(self) -> None:
         while not self._ending.wait(0.02):
