@@ -56,5 +56,6 @@ class Lens:
         left, up = left * cos + up * sin, up * cos - left * sin
         aside = np.maximum(np.hypot(left, up), 1e-9)
         angle = np.arctan2(aside, axis)
-        from_axis_px = np.where(angle < WIDEST_RAD, np.tan(self._k * angle) / self._k, np.nan) * self.focal_px / aside
+        seen = angle < WIDEST_RAD * (1 - 1e-9)  # what `rays` held back at the widest is not taken for seen there
+        from_axis_px = np.where(seen, np.tan(self._k * angle) / self._k, np.nan) * self.focal_px / aside
         return (width - 1) / 2 - left * from_axis_px, (height - 1) / 2 - up * from_axis_px
