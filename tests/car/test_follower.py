@@ -105,11 +105,15 @@ def following(store: Store, *arguments: str) -> Iterator[Following]:
 @contextmanager
 def load() -> Iterator[None]:
     """Twice as many busy programs as processors."""
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
+    busy = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(2 * (os.cpu_count() or 1))]
     yield
     for process in busy:
         process.kill()
         process.wait()
+
+
+# Ends with whoever started it, even where that is killed.
+BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
 
 
 @pytest.mark.slow
