@@ -102,18 +102,20 @@ def following(store: Store, *arguments: str) -> Iterator[Following]:
             yield Following(store, chip, drive, lateness, said, shown)
 
 
+# Ends with whoever started it, even where that is killed.
+BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
+
+
 @contextmanager
 def load() -> Iterator[None]:
     """Twice as many busy programs as processors."""
     busy = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(2 * (os.cpu_count() or 1))]
-    yield
-    for process in busy:
-        process.kill()
-        process.wait()
-
-
-# Ends with whoever started it, even where that is killed.
-BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
 
 
 @pytest.mark.slow
