@@ -7,14 +7,13 @@ already is not made again, so a run that was ended goes on.
 
 import argparse
 import json
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
+import trainer.quiet_tensorflow  # noqa: F401, before all that imports TensorFlow
 from models.contract import Contract
 from scripts.typed import manage
 from settings import PROJECT

@@ -11,7 +11,6 @@ runs/NAME/
     report.png        its curves and its last drives
 """
 
-import os
 import re
 import shlex
 import shutil
@@ -23,11 +22,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow talks about the CPU before one can ask it not to
 import cv2
 import numpy as np
 from rich.console import Console
 
+import trainer.quiet_tensorflow  # noqa: F401, before all that imports TensorFlow
 from calibration.car_file import read_calibration
 from calibration.known import known
 from errors import UserError
