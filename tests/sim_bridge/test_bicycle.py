@@ -49,6 +49,17 @@ def test_a_command_is_felt_after_its_latency(latency_s: float) -> None:
     assert cars.x_m[0] == pytest.approx(1.0 * (10 * PERIOD_S - latency_s), rel=1e-3)
 
 
+def test_wheels_that_are_held_stand_there_whatever_lags_or_is_on_its_way() -> None:
+    cars, _ = drive(scene(latency_s=0.12, servo_lag_s=0.1, steering_trim=0.05), -1.0, 0.2, 10)
+    cars.hold(np.array([0.4]))
+    for _ in range(4):
+        assert cars.steering[0] == pytest.approx(0.45)
+        assert cars.commanded_steering[0] == 0.4
+        cars.step(np.array([0.4]), np.array([0.2]))
+    cars.hold(np.array([1.0]))
+    assert cars.steering[0] == 1.0
+
+
 def test_servo_and_motor_lag_are_first_order() -> None:
     cars, _ = drive(scene(servo_lag_s=0.1, motor_lag_s=0.2, top_speed_m_s=5.0), 0.8, 0.2, 4)
     assert cars.steering[0] == pytest.approx(0.8 * (1 - np.exp(-0.2 / 0.1)))

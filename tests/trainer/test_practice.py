@@ -37,6 +37,15 @@ def test_a_lesson_is_of_many_moments(practice: Practice) -> None:
     assert len(set(lesson.values.argmax(axis=1))) > 3  # of every way to stand on a road
 
 
+def test_only_moments_that_were_valued_are_drawn() -> None:
+    """In a memory that was never full, the others' values are still nothing."""
+    with Practice(CONTRACT, TABLES["training"], cars=2, steps=2000, seed=3) as practice:
+        while practice.frames < 2 * 30:
+            assert practice.alive
+            time.sleep(0.05)
+        assert (practice.draw(500).values.std(axis=1) > 0).all()
+
+
 def test_mirrored_twice_is_as_it_was(practice: Practice) -> None:
     lesson = practice.draw(16)
     before = lesson.observation.copy(), lesson.values.copy(), lesson.facts.copy()
