@@ -44,10 +44,13 @@ def frame(**fields: object) -> bytes:
 
 def test_the_env_passes_gymnasiums_checker(serve: Serve) -> None:
     host, port = serve(lockstep=True)
-    with warnings.catch_warnings():
+    with (
+        warnings.catch_warnings(),
+        contextlib.closing(make_env("donkeysim", host=host, port=port, scene="waveshare")) as env,
+    ):
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", message=".*render.*|.*spec.*")
-        check_env(make_env("donkeysim", host=host, port=port, scene="waveshare"))
+        check_env(env)
 
 
 def test_the_original_ids_are_accepted(serve: Serve) -> None:
