@@ -89,7 +89,9 @@ def train(
         raise UserError(f"train takes no {compared[0]!r}; to compare runs, type --compare")
     if resume is not None and (other := typed - {"resume", "minutes", "steps", "runs", "push", "car"}):
         raise UserError(f"a run is resumed with its own settings; leave out {_options(other)}")
-    chosen = _hyperparameters(preset, {name: hyperparameters[name] for name in hyperparameters if name in typed})
+    chosen = _hyperparameters(
+        preset, {name: hyperparameters[name] for name in hyperparameters if name in typed}, simcache is not None
+    )
     needs("tensorflow", "tensorboard", "matplotlib", "PIL")
     from rich.console import Console
 
@@ -115,14 +117,14 @@ def train(
         console.print(f"{push} of {done.where} now names it, as {done.digest[:8]}", soft_wrap=True)
 
 
-def _hyperparameters(preset: str | None, typed: dict[str, Any]) -> Hyperparameters:
-    """The defaults, but for what the preset says, but for what was typed."""
+def _hyperparameters(preset: str | None, typed: dict[str, Any], recorded: bool) -> Hyperparameters:
+    """The defaults, but for what recordings want, but for what the preset says, but for what was typed."""
     from pydantic import ValidationError
 
     from sim_bridge.address import EMBEDDED, parse_address
     from trainer.presets import load_preset
 
-    differences = (load_preset(preset) if preset is not None else {}) | typed
+    differences = (load_preset("recordings") if recorded else {}) | (load_preset(preset) if preset else {}) | typed
     if differences.get("sim", EMBEDDED) != EMBEDDED:
         parse_address(differences["sim"])
         differences = {"envs": 1} | differences  # a car each for whom nobody asked is not what a simulator expects

@@ -44,7 +44,7 @@ LAPS, SEED = 1, 0  # of the tracks that are reported
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, default=PROJECT / "runs" / "offline")
-    parser.add_argument("--minutes", type=float, default=10.0, help="of each training")
+    parser.add_argument("--minutes", type=float, default=5.0, help="of each training")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--transitions", type=int, default=20_000)
     parser.add_argument("--epsilon", type=float, default=0.05, help="share of random actions while recording")

@@ -33,6 +33,9 @@ class Hyperparameters(BaseModel):
     decoding: Annotated[
         Literal["argmax", "expectation"], Field(description="from advantages to a command: see models/decision.py")
     ] = "argmax"
+    temperature: Annotated[
+        float, Field(gt=0, description="of the softmax by which expectation weighs the actions: 0.1 is sharp, 1 is broad")
+    ] = 0.2
     throttle: Annotated[
         Literal["constant", "levels"],
         Field(description="constant 0.2, or levels of 0.2, 0.4 and 0.6 to slow down for bends with"),

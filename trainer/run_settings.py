@@ -17,7 +17,6 @@ from trainer.places import Places
 from trainer.presets import load_preset
 
 THROTTLE_LEVELS = (0.2, 0.4, 0.6)  # 1 to 1.5 m/s in bends, and 3 to 4.5 on straights for those who raise their cap
-PACED_TEMPERATURE = 0.1  # sharper than without levels: a mean over fast and slow is too fast for a bend
 SETTINGS = "settings.json"
 
 
@@ -69,9 +68,9 @@ class Budget:
 
 def contract_for(hyperparameters: Hyperparameters) -> Contract:
     """What a policy of these hyper-parameters promises."""
-    actions = ActionTable(decoding=hyperparameters.decoding)
+    actions = ActionTable(decoding=hyperparameters.decoding, temperature=hyperparameters.temperature)
     if hyperparameters.throttle == "levels":
-        actions = actions.model_copy(update={"throttle": THROTTLE_LEVELS, "temperature": PACED_TEMPERATURE})
+        actions = actions.model_copy(update={"throttle": THROTTLE_LEVELS})
     return Contract(actions=actions)
 
 

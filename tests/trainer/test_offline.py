@@ -45,6 +45,7 @@ def test_record_learn_from_it_and_go_on_in_the_simulator(manage, s3: object, tmp
     assert "loss" in metrics
     assert not {"epsilon", "episode_return"} & metrics.keys()
     model = load_model(runs / "second")
+    assert (model.contract.actions.decoding, model.contract.actions.temperature) == ("expectation", 1.0)
     assert model.manifest.trained_on == "16 SimCache files in s3://recordings/by-train"
     assert model.manifest.command.startswith(f"python manage.py train --steps 3000 --simcache {where} ")
     assert list((tmp_path / "cache").rglob("*.npz"))  # read once
