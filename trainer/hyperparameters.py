@@ -34,7 +34,7 @@ class Hyperparameters(BaseModel):
         Literal["argmax", "expectation"], Field(description="from advantages to a command: see models/decision.py")
     ] = "argmax"
     temperature: Annotated[
-        float, Field(gt=0, description="of the softmax by which expectation weighs the actions: 0.1 is sharp, 1 is broad")
+        float, Field(gt=0, description="of the softmax with which expectation weighs the actions; 0.1 is sharp")
     ] = 0.2
     throttle: Annotated[
         Literal["constant", "levels"],
