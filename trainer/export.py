@@ -5,6 +5,9 @@ import numpy as np
 import tensorflow as tf
 
 from models.contract import Contract
+from trainer.quiet_tensorflow import silent
+
+keras.config.disable_interactive_logging()  # or it prints every variable of what it converts
 
 
 def advantage_network(q_network: keras.Model, contract: Contract) -> keras.Model:
@@ -52,4 +55,5 @@ def convert(network: keras.Model, frames: np.ndarray | None = None) -> bytes:
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8
         converter.representative_dataset = lambda: ([frame[None].astype(np.float32) / 255] for frame in frames)
-    return converter.convert()
+    with silent():
+        return converter.convert()

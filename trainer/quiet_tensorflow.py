@@ -1,4 +1,5 @@
-"""Importing this imports TensorFlow, without what it says about the processor before anybody could ask it not to."""
+"""Importing this imports TensorFlow, without what it says about the processor before anybody could ask it not to; and
+what it says while it converts is nobody's business either."""
 
 import os
 from collections.abc import Iterator
@@ -8,9 +9,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
-    """What native code writes to stderr meanwhile is lost; an exception is not. On processors for which it turns on
-    oneDNN, TensorFlow tells so whatever its log level is."""
+def silent() -> Iterator[None]:
+    """What is written to stderr meanwhile, by native code too, is lost; an exception is not. On processors for which it
+    turns on oneDNN, TensorFlow tells so whatever its log level is."""
     stderr = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
@@ -21,5 +22,5 @@ def _silent() -> Iterator[None]:
         os.close(stderr)
 
 
-with _silent():
+with silent():
     import tensorflow  # noqa: F401

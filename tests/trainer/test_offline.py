@@ -41,6 +41,8 @@ def test_record_learn_from_it_and_go_on_in_the_simulator(manage, s3: object, tmp
 
     offline = manage("train", "--steps", "3000", "--name", "second", "--simcache", where, *common)
     assert offline.returncode == 0, offline.stderr
+    assert "TensorSpec" not in offline.stdout  # nobody asked what TensorFlow has converted
+    assert "UserWarning" not in offline.stderr
     metrics = json.loads((runs / "second" / "metrics.jsonl").read_text().splitlines()[-1])
     assert "loss" in metrics
     assert not {"epsilon", "episode_return"} & metrics.keys()
