@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from car.driven import Driven
 from car.pace import Pace
 from models.contract import ObservationSpec
 from models.experience import Outcome
@@ -28,48 +29,29 @@ MOST_POINTS = 200  # of a centre line that a browser draws
 LAPS_SHOWN = 5  # of the last ones
 
 
-class SimulatedCar:
+class SimulatedCar(Driven):
     """One car of the embedded simulator, on a track that a seed or a file names. A car off the road is put back."""
 
     def __init__(self, spec: ObservationSpec, seed: int, track: Path | None = None, *, crossings: bool = False) -> None:
         """track, crossings: a CSV file, as read_centre_line takes it, which may raise TrackFileError; the seed then
         names the room and the car alone."""
+        super().__init__()
         lines = [read_centre_line(track, crossings=crossings)] if track else []
         self.simulator = Simulator(1, EVALUATION, seed, spec, rgb=True, centre_lines=lines)
         self._seed, self._track = seed, track
         self.period_s = spec.period_s
-        self.command = (0.0, 0.0)  # steering, throttle
-        self.off_roads = 0
-        self.driven_s = 0.0  # simulated time
-        self.lap_s: list[float] = []
-        self._lap_began_s = 0.0
-        self._laps_before = 0
-        self._driven_m = self._offset_sum_m = self._worst_m = 0.0
-        self._steps = 0
+        self.offset_m = float(self.simulator.state.offset_m[0])
         self.outcome = Outcome(0.0, False)  # of the last command
-
-    @property
-    def laps(self) -> int:
-        """Whole laps driven, over all starts."""
-        return self._laps_before + int(self.simulator.state.laps[0])
-
-    @property
-    def offset_m(self) -> float:
-        """Of the car's centre from the centre line, + left."""
-        return float(self.simulator.state.offset_m[0])
 
     def advance(self) -> np.ndarray:
         """One control period on, under the last command; returns what the camera then sees, RGB uint8 (120, 160, 3)."""
         steering, throttle = self.command
         state = self.simulator.step(np.array([steering]), np.array([throttle]))
-        self.driven_s += self.period_s
-        self._count(float(state.progress_m[0]))
+        self._count(self.period_s, float(state.progress_m[0]), float(state.offset_m[0]), int(state.laps[0]), None)
         self.outcome = self._outcome(state)
         if state.off_road[0]:
-            self.off_roads += 1
-            self._laps_before = self.laps
-            self._lap_began_s = self.driven_s
             self.simulator.restart(0)
+            self._put_back(float(self.simulator.state.offset_m[0]))
         return self.simulator.frame(0)
 
     def _outcome(self, state: State) -> Outcome:
@@ -83,21 +65,6 @@ class SimulatedCar:
         if state.off_road[0]:
             return Outcome(0.0, True, grey_view(self.simulator.frame(0), self.simulator.spec), infos)
         return Outcome(float(laplace(state)[0]), False, None, infos)
-
-    def _count(self, progress_m: float) -> None:
-        self._steps += 1
-        self._driven_m += progress_m
-        self._offset_sum_m += abs(self.offset_m)
-        self._worst_m = max(self._worst_m, abs(self.offset_m))
-        if self.laps > len(self.lap_s):
-            self.lap_s.append(self.driven_s - self._lap_began_s)
-            self._lap_began_s = self.driven_s
-
-    def words(self) -> str:
-        """How far and how well it has driven."""
-        return (
-            f"laps {self.laps}  {100 * abs(self.offset_m):.0f} cm from the centre  left the road {self.off_roads} times"
-        )
 
     def second_picture(self, size: int) -> np.ndarray:
         """The track from above, its start and the car, RGB uint8 (size, size, 3); y points up."""
@@ -126,42 +93,25 @@ class SimulatedCar:
         }
 
     def figures(self) -> dict[str, object]:
-        """How far and how well it has driven since the beginning, all starts together; lap times are simulated ones."""
         return {
             "seed": self._seed,
             "track": str(self._track) if self._track else None,
             "track_m": round(self.simulator.worlds[0].track.length_m, 2),
-            "laps": self.laps,
-            "lap_s": [round(one, 2) for one in self.lap_s],
-            "driven_s": round(self.driven_s, 2),
-            "driven_m": round(self._driven_m, 2),
-            "off_roads": self.off_roads,
-            "mean_offset_m": round(self._offset_sum_m / max(1, self._steps), 4),
-            "worst_offset_m": round(self._worst_m, 4),
+            **super().figures(),
         }
 
 
-class WireCar:
+class WireCar(Driven):
     """One car of a DonkeySim, by wire. A car off the road, or one that hit something, is put back."""
 
     def __init__(self, address: str) -> None:
         """Connects. Raises UserError: it is no address, or nobody is there."""
+        super().__init__()
         self._typed, self._address = address, address_of(address)
         self._car = Car(self._address.wheres(1)[0], self._address.scene)
         self._car.connect()
-        self.command = (0.0, 0.0)  # steering, throttle
-        self.off_roads = 0
-        self.lap_s: list[float] = []
         self.missed = 0  # frames that the simulator made and nobody saw
-        self._laps_before = 0
         self._frame = self._car.reset()
-        self.driven_s = self._offset_sum_m = self._worst_m = self.offset_m = self._driven_m = 0.0
-        self._frames = 0
-
-    @property
-    def laps(self) -> int:
-        """Whole laps driven, over all starts."""
-        return self._laps_before + self._car.laps
 
     def advance(self, period_s: float) -> tuple[np.ndarray, float]:
         """Under the last command to the next frame: RGB uint8 (height, width, 3), and the simulated seconds that went
@@ -176,11 +126,11 @@ class WireCar:
         if not 0 < went_by_s < 1:
             went_by_s = period_s
         self.missed += max(0, round(went_by_s / period_s) - 1)
-        self._count(frame, went_by_s)
-        if abs(self.offset_m) > self._road(frame).half_width_m or frame.hit != "none":
-            self.off_roads += 1
-            self._laps_before = self.laps
+        progress_m, road = frame.velocity_m_s[2] * went_by_s, self._road(frame)
+        self._count(went_by_s, progress_m, road.offset_m(frame.cte), self._car.laps, self._car.lap_s)
+        if abs(self.offset_m) > road.half_width_m or frame.hit != "none":
             self._frame = self._car.reset()
+            self._put_back(self._road(self._frame).offset_m(self._frame.cte))
         return self._frame.rgb(), went_by_s
 
     def close(self) -> None:
@@ -189,12 +139,6 @@ class WireCar:
             self._car.drive(0.0, 0.0, 1.0)
         self._car.close()
 
-    def words(self) -> str:
-        """How far and how well it has driven."""
-        return (
-            f"laps {self.laps}  {100 * abs(self.offset_m):.0f} cm from the centre  left the road {self.off_roads} times"
-        )
-
     def second_picture(self, _size: int) -> None:
         """Nobody here has a map of another simulator's track."""
 
@@ -202,27 +146,7 @@ class WireCar:
         """Nor can it be drawn later."""
 
     def figures(self) -> dict[str, object]:
-        """How far and how well it has driven since the beginning, all starts together; times are simulated ones."""
-        return {
-            "simulator": self._typed,
-            "laps": self.laps,
-            "lap_s": [round(one, 2) for one in self.lap_s],
-            "driven_s": round(self.driven_s, 2),
-            "driven_m": round(self._driven_m, 2),
-            "off_roads": self.off_roads,
-            "mean_offset_m": round(self._offset_sum_m / max(1, self._frames), 4),
-            "worst_offset_m": round(self._worst_m, 4),
-        }
-
-    def _count(self, frame: Telemetry, went_by_s: float) -> None:
-        self._frames += 1
-        self.driven_s += went_by_s
-        self._driven_m += frame.velocity_m_s[2] * went_by_s
-        self.offset_m = self._road(frame).offset_m(frame.cte)
-        self._offset_sum_m += abs(self.offset_m)
-        self._worst_m = max(self._worst_m, abs(self.offset_m))
-        if self.laps > len(self.lap_s):
-            self.lap_s.append(self._car.lap_s)
+        return {"simulator": self._typed, **super().figures()}
 
     def _road(self, frame: Telemetry) -> Road:
         """What was typed, what the simulator says, or what is known of the scene."""

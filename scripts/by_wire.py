@@ -12,14 +12,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from scripts.typed import manage
+from scripts.pages import here_and_now, put_into
+from scripts.typed import finished, manage
 from settings import PROJECT
-from sim_bridge.rounds import machine
-from storage.files import write_file
 
 BEGIN, END = "<!-- measured: by wire -->", "<!-- measured: by wire, end -->"
 LAPS, SEED = 3, 0  # of the tracks that are reported
@@ -37,17 +35,15 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=PROJECT / "docs" / "simulators.md")
     chosen = parser.parse_args()
     address = f"donkeysim://127.0.0.1:{chosen.port}/generated_road"
-    finished: dict[str, list[int]] = {"embedded": [], "by wire": []}
+    counts: dict[str, list[int]] = {"embedded": [], "by wire": []}
     for seed in range(chosen.seeds):  # in turn, so that whatever else the machine does falls on both alike
         _train(chosen.folder, f"embedded-{seed}", chosen.steps, "--seed", seed)
-        finished["embedded"].append(_measured(chosen, f"embedded-{seed}"))
+        counts["embedded"].append(_finished(chosen, f"embedded-{seed}"))
         with _server(chosen.port):
             _train(chosen.folder, f"wire-{seed}", chosen.steps, "--seed", seed, "--envs", ENVS, "--sim", address)
-        finished["by wire"].append(_measured(chosen, f"wire-{seed}"))
-    table = _table(chosen, finished)
-    page = chosen.page.read_text()
-    before, after = page[: page.index(BEGIN) + len(BEGIN)], page[page.index(END) :]
-    write_file(chosen.page, f"{before}\n{table}\n{after}".encode())
+        counts["by wire"].append(_finished(chosen, f"wire-{seed}"))
+    table = _table(chosen, counts)
+    put_into(chosen.page, BEGIN, END, table)
     print(table)
 
 
@@ -71,18 +67,9 @@ def _frames(run: Path) -> int:
     return int(json.loads(lines[-1])["frames"]) if lines else 0
 
 
-def _measured(chosen: argparse.Namespace, name: str) -> int:
-    """Tracks that its int8 model finishes."""
-    result = chosen.folder / f"{name}-{chosen.steps}-steps-{chosen.tracks}-tracks.json"
-    if not result.exists():
-        told = manage(
-            "evaluate", "--model", chosen.folder / name, "--tracks", chosen.tracks, "--laps", LAPS, "--seed", SEED,
-            "--json", "--drives", chosen.folder / "drives",
-        )  # fmt: skip
-        write_file(result, told.encode())
-    finished = json.loads(result.read_text())["int8"]["finished"]
-    print(f"{name}: {finished} of {chosen.tracks}", flush=True)
-    return finished
+def _finished(chosen: argparse.Namespace, run: str) -> int:
+    result = chosen.folder / f"{run}-{chosen.steps}-steps-{chosen.tracks}-tracks.json"
+    return finished(chosen.folder / run, result, chosen.tracks, LAPS, SEED)
 
 
 @contextmanager
@@ -98,12 +85,12 @@ def _server(port: int) -> Iterator[None]:
             server.terminate()
 
 
-def _table(chosen: argparse.Namespace, finished: dict[str, list[int]]) -> str:
-    shares = {way: [count / chosen.tracks for count in counts] for way, counts in finished.items()}
+def _table(chosen: argparse.Namespace, counts: dict[str, list[int]]) -> str:
+    shares = {way: [count / chosen.tracks for count in found] for way, found in counts.items()}
     points = 100 * (median(shares["by wire"]) - median(shares["embedded"]))
     rows = [
         f"`python -m scripts.by_wire`: {chosen.steps:,} steps each; finished of {chosen.tracks} tracks x {LAPS} laps, "
-        f"int8. {datetime.now(UTC):%d %B %Y}: {machine({0})}.",
+        f"int8. {here_and_now()}.",
         "",
         "| trained | " + " | ".join(f"seed {seed}" for seed in range(chosen.seeds)) + " | median |",
         "|---" * (chosen.seeds + 2) + "|",

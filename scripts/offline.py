@@ -1,4 +1,4 @@
-"""Makes the table of docs/data.md: `.venv/bin/python -m scripts.offline`, some hours.
+"""Makes the table of docs/data.md: `.venv/bin/python -m scripts.offline`, an hour or two.
 
 From nothing: trains a network until it finishes 40 to 60 % of the tracks, records what its cars live through, learns
 from those recordings alone in each way and with several seeds, and measures the exported models. What is in --folder
@@ -6,20 +6,18 @@ already is not made again, so a run that was ended goes on.
 """
 
 import argparse
-import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 import trainer.quiet_tensorflow  # noqa: F401, before all that imports TensorFlow
-from models.contract import Contract
-from scripts.typed import manage
+from models.contract import ActionTable, Contract
+from scripts.pages import here_and_now, put_into
+from scripts.typed import finished, manage
 from settings import PROJECT
 from sim_bridge import make_vector_env
 from sim_bridge.distributions import EVALUATION, TABLES
-from sim_bridge.rounds import machine
 from storage.files import write_file
 from storage.folder import FolderPlace
 from storage.simcache import Transitions
@@ -39,6 +37,7 @@ LONGEST = 200_000  # frames of its training
 NEAR = 0.1  # how far a share of 50 tracks may be from that of the tracks that are reported
 SIZE = 300  # transitions in a file
 LAPS, SEED = 1, 0  # of the tracks that are reported
+TEMPERATURES = (0.2, 0.6, 1.0)  # of the driver, were it decoded as those are that learn from it
 
 
 def main() -> None:
@@ -58,10 +57,8 @@ def main() -> None:
     recordings = chosen.folder / "simcache"
     if not recordings.exists():
         _record(driver, recordings, chosen.transitions, chosen.epsilon)
-    table = _table(chosen, _finished(driver, chosen.tracks))
-    page = chosen.page.read_text()
-    before, after = page[: page.index(BEGIN) + len(BEGIN)], page[page.index(END) :]
-    write_file(chosen.page, f"{before}\n{table}\n{after}".encode())
+    table = _table(chosen, driver)
+    put_into(chosen.page, BEGIN, END, table)
     print(table)
 
 
@@ -108,51 +105,56 @@ def _record(driver: DoubleDQN, folder: Path, count: int, epsilon: float) -> None
         place.write(*transitions.encode())
 
 
-def _finished(learner: Learner, tracks: int) -> int:
-    """Of the tracks that are reported, in float32."""
+def _finished(learner: Learner, tracks: int, actions: ActionTable | None = None) -> int:
+    """Of the tracks that are reported, in float32, by the learner's own actions or by others that are decoded."""
     padded = np.zeros((tracks, *learner.contract.observation.shape), np.uint8)
 
     def advantages(observations: np.ndarray, cars: np.ndarray) -> np.ndarray:
         padded[cars] = observations  # one shape: compiled once
         return learner.advantages(padded)[cars]
 
-    choose = greedy(advantages, learner.contract)
-    return summarise(drive_tracks(choose, learner.contract, tracks, LAPS, SEED, table=EVALUATION)).finished
+    contract = Contract(actions=actions) if actions else learner.contract
+    choose = greedy(advantages, contract)
+    return summarise(drive_tracks(choose, contract, tracks, LAPS, SEED, table=EVALUATION)).finished
 
 
-def _table(chosen: argparse.Namespace, by_driver: int) -> str:
+def _table(chosen: argparse.Namespace, driver: DoubleDQN) -> str:
     seeds = range(chosen.seeds)
+    by_driver = _finished(driver, chosen.tracks)
+    by_mean = {
+        temperature: _finished(driver, chosen.tracks, ActionTable(decoding="expectation", temperature=temperature))
+        for temperature in TEMPERATURES
+    }
     rows = [
         f"{chosen.transitions:,} transitions of a network that finishes {by_driver} of {chosen.tracks} tracks "
-        f"({by_driver / chosen.tracks:.0%}), {chosen.epsilon:.0%} of its actions at random; "
+        f"({by_driver / chosen.tracks:.0%}; decoded by `expectation`, as what learns from it is, "
+        + ", ".join(f"{count} at a temperature of {temperature:g}" for temperature, count in by_mean.items())
+        + f"), {chosen.epsilon:.0%} of its actions at random; "
         f"{chosen.minutes:g} minutes of learning each; int8, {LAPS} lap on each track, none of them trained on, none "
-        f"that chose a checkpoint. {datetime.now(UTC):%d %B %Y}: {machine({0})}.",
+        f"that chose a checkpoint. {here_and_now()}.",
         "",
         "| `--offline` | " + " | ".join(f"seed {seed}" for seed in seeds) + " | mean |",
         "|---" * (len(seeds) + 2) + "|",
     ]
     for method, words in METHODS.items():
-        shares = [_measured(chosen, method, seed) / chosen.tracks for seed in seeds]
+        shares = [_share(chosen, method, seed) for seed in seeds]
         cells = [f"`{method}`: {words}", *(f"{share:.1%}" for share in shares), f"**{np.mean(shares):.1%}**"]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
-def _measured(chosen: argparse.Namespace, method: str, seed: int) -> int:
-    """Tracks that the model of one such training finishes. Each is a program of its own: what is typed is measured."""
+def _share(chosen: argparse.Namespace, method: str, seed: int) -> float:
+    """Of the tracks, which the model of one such training finishes. Each is a program of its own: what is typed is
+    measured."""
     runs, name = chosen.folder / "runs", f"{method}-{seed}"
     if not (runs / name / "model").exists():
         manage(
             "train", "--simcache", chosen.folder / "simcache", "--offline", method, "--seed", seed,
             "--minutes", chosen.minutes, "--runs", runs, "--name", name,
         )  # fmt: skip
-    told = manage(
-        "evaluate", "--model", runs / name, "--tracks", chosen.tracks, "--laps", LAPS, "--seed", SEED, "--json",
-        "--drives", chosen.folder / "drives",
-    )  # fmt: skip
-    finished = json.loads(told)["int8"]["finished"]
-    print(f"{name}: {finished} of {chosen.tracks}", flush=True)
-    return finished
+    return (
+        finished(runs / name, runs / f"{name}-{chosen.tracks}-tracks.json", chosen.tracks, LAPS, SEED) / chosen.tracks
+    )
 
 
 if __name__ == "__main__":

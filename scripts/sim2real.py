@@ -4,7 +4,6 @@ FOOTAGE: a tub or a folder of them. Only measures; nothing is trained on and not
 """
 
 import argparse
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,9 @@ from models.contract import Contract
 from models.decision import Decisions
 from models.folder import Model, load_model
 from models.footage import ClipScore, score_clip, steer_through
+from scripts.pages import here_and_now, put_into
 from settings import PROJECT
 from sim_bridge.distributions import TABLES
-from sim_bridge.rounds import machine
 from sim_bridge.simulator import Simulator
 from storage.tub import Tub, find_tubs
 from trainer.evaluation import Chooser, TrackResult, drive_tracks, greedy, summarise, teacher
@@ -35,18 +34,13 @@ def main() -> None:
     model = load_model(chosen.model)
     tubs = {tub.path.name: tub for tub in map(Tub, find_tubs(chosen.footage))}
     text = "\n\n".join([_when(model), _clips(model, tubs), _decodings(model, tubs), _closed_loop(model)])
-    page = PAGE.read_text()
-    before, after = page[: page.index(BEGIN) + len(BEGIN)], page[page.index(END) :]
-    PAGE.write_text(f"{before}\n{text}\n{after}")
+    put_into(PAGE, BEGIN, END, text)
     print(text)
 
 
 def _when(model: Model) -> str:
-    return (
-        f"`{model.manifest.command}`, int8, measured on {datetime.now(UTC):%d %B %Y}: {machine({0})}. "
-        "Closed loop: "
-        f"{TRACKS} worlds, {LAPS} lap each."
-    )
+    measured = f"`{model.manifest.command}`, int8, measured on {here_and_now()}."
+    return f"{measured} Closed loop: {TRACKS} worlds, {LAPS} lap each."
 
 
 def _scores(model: Model, contract: Contract, tubs: dict[str, Tub], *, still: bool = False) -> dict[str, ClipScore]:
