@@ -68,6 +68,10 @@ class Bicycles:
         self._commands[0] = steering
         self._lagging[0] = np.clip(steering * self._gain[0] + self._offset[0], -1.0, 1.0)
 
+    def slip_more(self, times: float) -> None:
+        """From now on each floor slips so many times as much."""
+        self._slip_s2_m2 = times * self._slip_s2_m2
+
     @property
     def steering(self) -> np.ndarray:
         """Where the front wheels stand, -1 left .. +1, float64 (n,)."""
