@@ -1,5 +1,6 @@
 """Pages of docs/ with a part that a script has measured."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,4 +16,4 @@ def put_into(page: Path, begin: str, end: str, text: str) -> None:
 
 def here_and_now() -> str:
     """The day and the machine, as each figure needs them."""
-    return f"{datetime.now(UTC):%d %B %Y}: {machine({0})}"
+    return f"{datetime.now(UTC):%d %B %Y}: {machine(os.sched_getaffinity(0))}"
