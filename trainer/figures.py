@@ -24,7 +24,7 @@ Metrics = Sequence[Mapping[str, float]]  # the lines of metrics.jsonl
 
 
 def report(name: str, metrics: Metrics, results: Sequence[TrackResult]) -> bytes:
-    """A PNG of one run: return and finished tracks over time, and where the cars of an evaluation went.
+    """A PNG of one run: return (or loss) and finished tracks over time, and where the cars of an evaluation went.
 
     results: with paths; the first MOST_TRACKS are drawn.
     """
@@ -33,7 +33,7 @@ def report(name: str, metrics: Metrics, results: Sequence[TrackResult]) -> bytes
     figure = Figure(figsize=(14, 4.3 + 1.4 * rows), dpi=DOTS_PER_INCH, layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[4, 0.4 + 1.4 * rows])
     left, right = above.subplots(1, 2)
-    _returns(left, {name: metrics})
+    _learning(left, {name: metrics})
     _finished(right, {name: metrics})
     finished = sum(result.finished for result in results)
     first = f", the first {len(shown)} shown" if len(shown) < len(results) else ""
@@ -58,7 +58,7 @@ def comparison(runs: Mapping[str, Metrics]) -> bytes:
     """A PNG of several runs' curves, by name."""
     figure = Figure(figsize=(14, 4.5), dpi=DOTS_PER_INCH, layout="constrained")
     left, middle, right = figure.subplots(1, 3)
-    _returns(left, runs)
+    _learning(left, runs)
     _finished(middle, runs)
     for name, metrics in runs.items():
         evaluated = [line for line in metrics if "mean_offset_m" in line]
@@ -68,11 +68,14 @@ def comparison(runs: Mapping[str, Metrics]) -> bytes:
     return _png(figure)
 
 
-def _returns(axis: Axes, runs: Mapping[str, Metrics]) -> None:
+def _learning(axis: Axes, runs: Mapping[str, Metrics]) -> None:
+    """Returns; where no run has any, since it learnt from recordings or from rolled-out values, losses."""
+    returns = any("episode_return" in line for metrics in runs.values() for line in metrics)
+    what = "episode_return" if returns else "loss"
     for name, metrics in runs.items():
-        ended = [line for line in metrics if "episode_return" in line]  # none where recordings are learnt from
-        axis.plot(_minutes(ended), [line["episode_return"] for line in ended], label=name)
-    _axes(axis, "return, mean of the last 100 episodes")
+        told = [line for line in metrics if what in line]
+        axis.plot(_minutes(told), [line[what] for line in told], label=name)
+    _axes(axis, "return, mean of the last 100 episodes" if returns else "loss")
 
 
 def _finished(axis: Axes, runs: Mapping[str, Metrics]) -> None:

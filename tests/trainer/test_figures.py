@@ -41,6 +41,13 @@ def test_the_report_marks_the_cars_that_did_not_finish() -> None:
     assert all_of_them.shape[0] > one.shape[0]  # a second row
 
 
+def test_where_there_are_no_returns_the_loss_is_drawn() -> None:
+    losses = [{"elapsed_s": 60.0 * minute, "loss": 1.0 / (1 + minute)} for minute in range(5)]
+    results = drive_tracks(steady(0.0), Contract(), tracks=1, laps=1, seed=0, paths=True)
+    with_losses, without = (pixels(report("run", metrics, results)) for metrics in (losses, []))
+    assert (with_losses != without).any(axis=2).sum() > 300  # pixels of a curve
+
+
 def test_runs_are_compared_also_before_their_first_evaluation() -> None:
     picture = pixels(comparison({"one": CURVE, "two": CURVE[:1], "three": [], "four": FROM_RECORDINGS}))
     assert picture.shape[1] > 1000
