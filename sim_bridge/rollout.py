@@ -31,8 +31,7 @@ CRUISING = Driver(lookahead_m=0.8, width=1.0, steps=16)
 RACING = Driver(lookahead_m=0.6, width=0.6, steps=28)
 HOLD_STEPS = 4  # 0.2 s, for which the action is held
 PACE = 0.5  # share of the reward that is paid for speed, where there is a choice of it
-CARE = 2.0  # times as much as it does slips the floor there in imagination: a network that steers by pictures errs, and
-#             who drives at the limit has nothing left to mend it with
+CARE = 2.0  # then the imagined floor slips so many times as much: at the limit nothing would mend a network's errors
 GAMMA = 0.95
 LEAST_M = 0.15  # of the reward's width: nobody holds a few centimetres
 EFFORT = 4.0  # rewards that turning the wheels by half their range costs: who drives smoothly plans ahead

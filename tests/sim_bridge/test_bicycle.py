@@ -112,6 +112,17 @@ def test_a_slipping_car_turns_less_the_faster_it_is() -> None:
         assert slipping.heading_rad[0] / gripping.heading_rad[0] == pytest.approx(expected, rel=1e-3)
 
 
+def test_copies_of_a_car_may_slip_more_and_it_does_not() -> None:
+    car, _ = drive(scene(slip_s2_m2=0.1, top_speed_m_s=4.0), 0.0, 0.5, 20)
+    copies, before_rad = car.repeat(2), float(car.heading_rad[0])
+    copies.slip_more(2.0)
+    car.step(np.array([0.5]), np.array([0.5]))
+    copies.step(np.full(2, 0.5), np.full(2, 0.5))
+    turned_rad = copies.heading_rad - before_rad
+    share = (1 + 0.1 * car.speed_m_s[0] ** 2) / (1 + 0.2 * car.speed_m_s[0] ** 2)
+    assert turned_rad / (car.heading_rad[0] - before_rad) == pytest.approx([share, share], rel=1e-3)
+
+
 def test_latency_jitters_between_its_bounds_anew_in_each_period() -> None:
     """A step of the throttle is felt at another time in each period it can be given in."""
     felt_s = []
