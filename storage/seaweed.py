@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+from urllib.request import urlopen
 
 from settings import S3Settings
 from storage.files import StorageError, remedy
@@ -147,7 +148,8 @@ class SeaweedServer:
             return probe.connect_ex((LOOPBACK, self.port)) == 0
 
     def _serves(self) -> bool:
-        """Whether a bucket of each name is there: the last that happens when it starts."""
+        """Whether a bucket of each name is there, which is the last that happens when it starts anew, and whether its
+        master knows where the files lie, which is the last when it starts again: until then it answers 500."""
         import boto3  # noqa: PLC0415
         from botocore.config import Config  # noqa: PLC0415
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
@@ -161,9 +163,12 @@ class SeaweedServer:
             config=Config(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 1}),
         )
         try:
-            return set(self._buckets) <= {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
-        except (BotoCoreError, ClientError):
+            buckets = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
+            with urlopen(f"http://{LOOPBACK}:{self._inner_ports['master']}/dir/status", timeout=2) as status:
+                topology = json.load(status)["Topology"]
+        except (BotoCoreError, ClientError, OSError, ValueError, KeyError):
             return False
+        return set(self._buckets) <= buckets and bool(topology["DataCenters"])
 
 
 async def forward(host: str, port: int, to_port: int) -> None:
