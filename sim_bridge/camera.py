@@ -76,7 +76,7 @@ def _looks_at(scene: Scene, lens: Lens) -> np.ndarray:
     A ray that goes 1 forward, `left` and `up` meets the floor height / -up ahead.
     """
     forward, left, up = lens.rays
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         reach = np.where(up < 0, scene.camera_height_m / -up, np.inf)
     on_floor = reach < BEYOND_M
     reach = np.where(on_floor, reach, 0.0)
