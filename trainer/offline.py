@@ -3,7 +3,7 @@
 What recordings can teach is bounded by what was done in them. Plain double DQN believes in actions that nobody tried,
 since nothing contradicts it; the conservative term (Kumar et al., Conservative Q-Learning for Offline Reinforcement
 Learning, 2020, discrete form) keeps their values below those of the actions that were taken. Behaviour cloning asks for
-no rewards, and is as good as the driver at most.
+no rewards, and learns what the driver does on average: his habits, not his slips.
 """
 
 import numpy as np
