@@ -124,7 +124,8 @@ def _hyperparameters(preset: str | None, typed: dict[str, Any], recorded: bool) 
     from sim_bridge.address import EMBEDDED, parse_address
     from trainer.presets import load_preset
 
-    differences = (load_preset("recordings") if recorded else {}) | (load_preset(preset) if preset else {}) | typed
+    for_recordings = load_preset("recordings") if recorded else {}
+    differences = for_recordings | (load_preset(preset) if preset is not None else {}) | typed
     if differences.get("sim", EMBEDDED) != EMBEDDED:
         parse_address(differences["sim"])
         differences = {"envs": 1} | differences  # a car each for whom nobody asked is not what a simulator expects

@@ -5,7 +5,9 @@ import pytest
 
 from models.contract import ActionTable, Contract
 from models.decision import decide
+from sim_bridge import rollout
 from sim_bridge.distributions import EVALUATION, RACING
+from sim_bridge.pursuit import pure_pursuit
 from sim_bridge.rollout import EFFORT, SCALE, rolled_out_values
 from sim_bridge.simulator import Simulator
 
@@ -69,6 +71,19 @@ def test_a_car_that_stands_askew_is_steered_back(simulator: Simulator) -> None:
         simulator.bicycles.heading_rad[:] = heading_rad - simulator.state.heading_error_rad + askew_rad
         best = rolled_out_values(simulator, ACTIONS).argmax(axis=1)
         assert (np.sign(np.array(ACTIONS.steering)[best]) == back).mean() > 0.7  # but where the road bends that way
+
+
+def test_the_fast_leave_room_for_a_floor_that_slips_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = ActionTable(throttle=(0.2, 0.4, 0.6), decoding="expectation", temperature=0.1)
+    simulator = Simulator(16, RACING, 5, CONTRACT.observation)
+    for _ in range(30):  # until they are fast
+        simulator.step(pure_pursuit(simulator, 0.5), np.full(16, 0.35))
+    throttle = {}
+    for care in (1.0, rollout.CARE):
+        monkeypatch.setattr(rollout, "CARE", care)
+        values = SCALE * rolled_out_values(simulator, levels)
+        throttle[care] = decide(values, levels, simulator.bicycles.commanded_steering).throttle.mean()
+    assert throttle[2.0] < throttle[1.0] - 0.02
 
 
 def test_with_a_choice_of_throttle_it_is_fast_where_the_road_is_straight() -> None:

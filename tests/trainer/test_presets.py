@@ -42,3 +42,4 @@ def test_a_preset_that_cannot_be_used_is_one_line(manage, tmp_path: Path, text: 
 def test_an_unknown_preset_is_one_line_that_names_those_there_are(manage, tmp_path: Path) -> None:
     refused = manage("train", "--preset", "quik", "--runs", tmp_path)
     assert_one_line(refused, "no preset 'quik'", "donkeysim, quick, race, real, recordings, wide")
+    assert_one_line(manage("train", "--preset", "", "--runs", tmp_path), "cannot read")
