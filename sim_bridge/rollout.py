@@ -23,25 +23,28 @@ class Driver(NamedTuple):
     lookahead_m: float
     width: float  # of the Gaussian reward, as a share of half the road
     steps: int
+    turning: float  # rewards that it costs to turn the wheels by half their range, from where they stand to the action
 
 
-# People steer by where the road leads, and hardly by how far off its middle they are; 0.8 s show any wrong turn.
-CRUISING = Driver(lookahead_m=0.8, width=1.0, steps=16)
+# People steer by where the road leads, and little by how far off its middle they are; 0.8 s show any wrong turn.
+# Turning costs them little: were it dear, the best action would be where the wheels stand, and who learns to see that
+# in moving pictures goes on as he went and leaves the road (docs/sim2real.md).
+CRUISING = Driver(lookahead_m=0.7, width=0.8, steps=16, turning=1.0)
 # Who goes as fast as the bends allow needs the road's middle; 1.4 s show who was too fast for the next bend.
-RACING = Driver(lookahead_m=0.6, width=0.6, steps=28)
+RACING = Driver(lookahead_m=0.6, width=0.6, steps=28, turning=4.0)
 HOLD_STEPS = 4  # 0.2 s, for which the action is held
 PACE = 0.5  # share of the reward that is paid for speed, where there is a choice of it
 CARE = 2.0  # then the imagined floor slips so many times as much: at the limit nothing would mend a network's errors
 GAMMA = 0.95
 LEAST_M = 0.15  # of the reward's width: nobody holds a few centimetres
-EFFORT = 4.0  # rewards that turning the wheels by half their range costs: who drives smoothly plans ahead
+EFFORT = 4.0  # rewards that it costs to go on otherwise than with the action, by half the range: who plans ahead
 SCALE = 0.25  # of returns, as they are learnt: advantages then spread about 1, where Huber's loss bends
 LEFT = 1.6  # half widths from the centre: nothing more is earned
 
 
 def rolled_out_values(motion: Motion, actions: ActionTable) -> np.ndarray:
-    """The return of each action for each car, float32 (n, actions): rewards of at most 1 a step, less the effort of
-    steering from where the wheels stand to the action, and from the action to what the driver would do next.
+    """The return of each action for each car, float32 (n, actions): rewards of at most 1 a step, less the price of
+    turning from where the wheels stand to the action, and the effort from the action to what the driver does next.
 
     Where the actions have several throttle levels, the driver goes on at the lowest: whoever can still slow down was
     not too fast. So the best action is the fastest of which that can be said, were the floor more slippery than it is.
@@ -52,7 +55,7 @@ def rolled_out_values(motion: Motion, actions: ActionTable) -> np.ndarray:
     imagined = motion.imagine(len(actions))
     held, throttle = np.tile(commands, (motion.count, 1)).T
     full_m = imagined.bicycles.top_speed_m_s * actions.throttle[-1] * imagined.bicycles.period_s
-    value = -EFFORT * (held - imagined.bicycles.steering) ** 2
+    value = -driver.turning * (held - imagined.bicycles.steering) ** 2
     imagined.bicycles.hold(held)
     if paces:
         imagined.bicycles.slip_more(CARE)
