@@ -8,7 +8,7 @@ from models.decision import decide
 from sim_bridge import rollout
 from sim_bridge.distributions import EVALUATION, RACING
 from sim_bridge.pursuit import pure_pursuit
-from sim_bridge.rollout import EFFORT, SCALE, rolled_out_values
+from sim_bridge.rollout import CRUISING, SCALE, rolled_out_values
 from sim_bridge.simulator import Simulator
 
 CONTRACT = Contract()
@@ -48,12 +48,32 @@ def test_an_imagined_car_goes_where_the_car_then_goes(simulator: Simulator) -> N
     np.testing.assert_allclose(imagined.state.offset_m, np.repeat(simulator.state.offset_m, 3))
 
 
-def test_turning_the_wheels_costs_its_effort(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    with_effort = rolled_out_values(simulator, ActionTable(steering=(-1.0, 0.0, 1.0)))
-    monkeypatch.setattr("sim_bridge.rollout.EFFORT", 0.0)
-    without = rolled_out_values(simulator, ActionTable(steering=(-1.0, 0.0, 1.0)))
-    least = EFFORT * (np.array([-1, 0, 1]) - simulator.bicycles.steering[:, None]) ** 2  # and what follows is not free
-    assert (without - with_effort >= least - 1e-4).all()
+def test_turning_the_wheels_has_its_price(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    three = ActionTable(steering=(-1.0, 0.0, 1.0))
+    with_price = rolled_out_values(simulator, three)
+    monkeypatch.setattr(rollout, "CRUISING", CRUISING._replace(turning=0.0))
+    price = CRUISING.turning * (np.array([-1, 0, 1]) - simulator.bicycles.steering[:, None]) ** 2
+    np.testing.assert_allclose(rolled_out_values(simulator, three) - with_price, price, atol=1e-4)
+
+
+def test_going_on_otherwise_costs_effort(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_effort = rolled_out_values(simulator, ACTIONS)
+    monkeypatch.setattr(rollout, "EFFORT", 0.0)
+    without = rolled_out_values(simulator, ACTIONS)
+    assert (without >= with_effort - 1e-6).all()
+    locks = [0, -1]
+    assert (without - with_effort)[:, locks].min(axis=1).max() > 0.5  # nobody goes on with either lock for long
+
+
+def test_where_the_wheels_stand_hardly_decides(simulator: Simulator) -> None:
+    """What a picture shows of the road does: who learnt from dear turning would go on as he went."""
+    decided = {}
+    expected = ActionTable(decoding="expectation")
+    for wheels in (-0.8, 0.8):
+        simulator.bicycles.hold(np.full(8, wheels))
+        values = SCALE * rolled_out_values(simulator, expected)
+        decided[wheels] = decide(values, expected, simulator.bicycles.commanded_steering).steering
+    assert (np.abs(decided[0.8] - decided[-0.8]) < 0.2).all()  # of the 1.6 that they differ; dear turning: 0.5
 
 
 def test_who_always_takes_the_best_action_stays_on_the_road() -> None:
