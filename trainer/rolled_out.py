@@ -47,7 +47,8 @@ class Regression(Learner):
     def learn(self, lesson: Lesson, learning_rate: float) -> tuple[float, float]:
         """One update. Returns the Huber loss of the advantages and the mean return of the best actions, scaled."""
         lesson.mirror(self._rng.uniform(size=len(lesson.values)) < 0.5, self._mirrored_action)
-        vary(self._rng, lesson.observation, share=self.settings.vary)
+        if self.settings.vary:
+            vary(self._rng, lesson.observation, share=self.settings.vary)
         goals = SCALE * lesson.values
         loss = self._learn(lesson.observation, goals, lesson.facts, np.float32(learning_rate))
         return float(loss), float(goals.max(axis=1).mean())

@@ -35,7 +35,6 @@ def test_the_narrower_the_road_the_slower_it_is_driven(scenes: list[Scene]) -> N
     assert speed_m_s[width_m < 0.3].max() < 0.85
 
 
-
 def test_every_range_is_kept_and_filled(scenes: list[Scene]) -> None:
     for name, line in REAL.items():
         if isinstance(line, Uniform | Small | Integer):
