@@ -29,7 +29,8 @@ def test_it_has_every_line_of_a_scene() -> None:
 def test_the_narrower_the_road_the_slower_it_is_driven(scenes: list[Scene]) -> None:
     speed_m_s = 0.2 * np.array([scene.top_speed_m_s for scene in scenes])
     width_m = np.array([scene.road_width_m for scene in scenes])
-    assert speed_m_s.min() < 0.62 and speed_m_s.max() > 1.55
+    assert speed_m_s.min() < 0.62
+    assert speed_m_s.max() > 1.55
     aside_m = 0.3 * speed_m_s * 0.3  # in 0.3 s, by 0.3 rad
     assert ((aside_m <= width_m / 4 + 1e-9) | (speed_m_s <= 0.7 + 1e-9)).all()
     assert speed_m_s[width_m < 0.3].max() < 0.85
