@@ -1,11 +1,15 @@
-"""Makes the figures of docs/sim2real.md: `.venv/bin/python -m scripts.sim2real FOOTAGE [--model M]`, about an hour.
+"""Makes the figures of docs/sim2real.md: `.venv/bin/python -m scripts.sim2real FOOTAGE [--model M]`, 20 minutes.
 
 FOOTAGE: a tub or a folder of them. Only measures; nothing is trained on and nothing chosen. Without TensorFlow.
 """
 
 import argparse
+import multiprocessing
+from concurrent.futures import Executor, ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from car.wheel import PRETRAINED_REAL
@@ -25,7 +29,7 @@ from trainer.evaluation import Chooser, TrackResult, drive_tracks, greedy, summa
 PAGE, BEGIN, END = PROJECT / "docs" / "sim2real.md", "<!-- measured -->", "<!-- measured: end -->"
 TRACKS, LAPS = 200, 5  # in closed loop
 SHORT = 50, 1  # tracks and laps, where policies and worlds are compared
-BATCH = 50  # cars at once: the floors of more would fill a small computer's memory
+BATCH = 25  # cars at once in a process
 SEED = 0
 # Worlds of `real` that are easier in one respect, to see what it fails by.
 NO_DISTRACTION: Table = {name: Always(0) for name in (
@@ -49,9 +53,11 @@ def main() -> None:
     chosen = options.parse_args()
     model = load_model(chosen.model)
     tubs = {tub.path.name: tub for tub in map(Tub, find_tubs(chosen.footage))}
-    text = "\n\n".join(
-        [_when(model), _clips(model, tubs), _decodings(model, tubs), _closed_loop(model), _easier(model)]
-    )
+    when = _when(model)  # before all cores are at work
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
+        cars = Cars(model, pool)
+        parts = [when, _clips(model, tubs), _decodings(model, cars, tubs), _closed_loop(cars), _easier(cars)]
+    text = "\n\n".join(parts)
     put_into(PAGE, BEGIN, END, text)
     print(text)
 
@@ -75,7 +81,7 @@ def _clips(model: Model, tubs: dict[str, Tub]) -> str:
     return "\n".join(rows)
 
 
-def _decodings(model: Model, tubs: dict[str, Tub]) -> str:
+def _decodings(model: Model, cars: "Cars", tubs: dict[str, Tub]) -> str:
     rows = [
         "| decoding | score | changes of side /s, on clips | finished, `evaluation` | reversals /s | servo travel /s |",
         "|---|---|---|---|---|---|",
@@ -84,9 +90,8 @@ def _decodings(model: Model, tubs: dict[str, Tub]) -> str:
         actions = model.contract.actions.model_copy(update={"decoding": decoding})
         contract = model.contract.model_copy(update={"actions": actions})
         scores = list(_scores(model, contract, tubs).values())
-        steering = Steering(_policy(model, contract), SHORT[0])
-        results = _drive(steering, contract, EVALUATION, *SHORT)
-        reversals, travel = steering.restlessness(contract.observation.period_s)
+        results, commands = cars.drive(EVALUATION, *SHORT, contract=contract)
+        reversals, travel = restlessness(commands, contract.observation.period_s)
         rows.append(
             f"| {decoding} | {np.mean([one.score.score for one in scores]):.2f} "
             f"| {np.mean([one.flips_per_second for one in scores]):.2f} "
@@ -95,14 +100,14 @@ def _decodings(model: Model, tubs: dict[str, Tub]) -> str:
     return "\n".join(rows)
 
 
-def _closed_loop(model: Model) -> str:
+def _closed_loop(cars: "Cars") -> str:
     rows = [
         "| table | the teacher finishes | the policy | of the teacher's | metres for each time it leaves the road |",
         "|---|---|---|---|---|",
     ]
     for table in ("evaluation", "real"):
-        by_teacher = _drive(teacher(model.contract), model.contract, TABLES[table], TRACKS, LAPS)
-        driven = _drive(_policy(model, model.contract), model.contract, TABLES[table], TRACKS, LAPS)
+        by_teacher, _ = cars.drive(TABLES[table], TRACKS, LAPS, sees_road=True)
+        driven, _ = cars.drive(TABLES[table], TRACKS, LAPS)
         both = sum(one.finished and two.finished for one, two in zip(driven, by_teacher, strict=True))
         rows.append(
             f"| {table} | {summarise(by_teacher).finished} of {TRACKS} | {summarise(driven).finished} "
@@ -111,10 +116,10 @@ def _closed_loop(model: Model) -> str:
     return "\n".join(rows)
 
 
-def _easier(model: Model) -> str:
+def _easier(cars: "Cars") -> str:
     rows = ["| worlds of `real` | laps finished | metres for each time it leaves the road |", "|---|---|---|"]
     for what, table in EASIER.items():
-        driven = _drive(_policy(model, model.contract), model.contract, table, *SHORT)
+        driven, _ = cars.drive(table, *SHORT)
         rows.append(f"| {what} | {summarise(driven).finished} of {SHORT[0]} | {_metres_each(driven)} |")
     return "\n".join(rows)
 
@@ -124,41 +129,63 @@ def _metres_each(driven: list[TrackResult]) -> str:
     return f"{sum(one.driven_m for one in driven) / left:.0f}" if left else "-"
 
 
-def _policy(model: Model, contract: Contract) -> Chooser:
-    return greedy(lambda observations, _: np.stack([model.policy.advantages(one) for one in observations]), contract)
+class Cars:
+    """Drives a model, or the teacher who sees the road, on all cores."""
+
+    def __init__(self, model: Model, pool: Executor) -> None:
+        self._model, self._pool = model, pool
+
+    def drive(
+        self, table: Table, tracks: int, laps: int, *, contract: Contract | None = None, sees_road: bool = False
+    ) -> tuple[list[TrackResult], list[list[float]]]:
+        """What became of each car, and what it was told to steer. contract: instead of the model's own."""
+        batch = partial(
+            _batch, None if sees_road else self._model.folder, contract or self._model.contract, table, laps
+        )
+        batches = list(self._pool.map(batch, range(0, tracks, BATCH)))
+        return [one for results, _ in batches for one in results], [one for _, told in batches for one in told]
 
 
-def _drive(choose: Chooser, contract: Contract, table: Table, tracks: int, laps: int) -> list[TrackResult]:
-    results: list[TrackResult] = []
-    for first in range(0, tracks, BATCH):
-        results += drive_tracks(choose, contract, BATCH, laps, SEED, table=table, first_track=first)
-    return results
+def _batch(
+    folder: Path | None, contract: Contract, table: Table, laps: int, first: int
+) -> tuple[list[TrackResult], list[list[float]]]:
+    """In a process of its own: BATCH cars, the first of that number. folder: of the model; the teacher's where None."""
+    cv2.setNumThreads(1)
+    policy = load_model(folder).policy if folder else None
+    steering = Steering(
+        greedy(lambda seen, _: np.stack([policy.advantages(one) for one in seen]), contract)
+        if policy
+        else teacher(contract),
+        BATCH,
+    )
+    return drive_tracks(steering, contract, BATCH, laps, SEED, table=table, first_track=first), steering.of_car
 
 
 class Steering:
-    """A chooser that keeps what each car was told."""
+    """A chooser that keeps what each car was told, in of_car."""
 
     def __init__(self, choose: Chooser, cars: int) -> None:
         self._choose = choose
-        self._of_car: list[list[float]] = [[] for _ in range(cars)]
+        self.of_car: list[list[float]] = [[] for _ in range(cars)]
 
     def __call__(self, observations: np.ndarray, cars: np.ndarray, simulator: Simulator) -> Decisions:
         decided = self._choose(observations, cars, simulator)
         for car, steering in zip(cars.tolist(), decided.steering.tolist(), strict=True):
-            self._of_car[car].append(steering)
+            self.of_car[car].append(steering)
         return decided
 
-    def restlessness(self, period_s: float) -> tuple[float, float]:
-        """Reversals a second, turns by less than LEAST_TURN left out, and the way the command goes in a second (from
-        full left to full right is 2). Means over all cars' time."""
-        reversals, travel, steps = 0, 0.0, 0
-        for steering in self._of_car:
-            turns = np.diff(steering)
-            travel += np.abs(turns).sum()
-            large = np.sign(turns[np.abs(turns) >= LEAST_TURN])
-            reversals += int((np.diff(large) != 0).sum())
-            steps += len(steering)
-        return reversals / (steps * period_s), float(travel / (steps * period_s))
+
+def restlessness(commands: list[list[float]], period_s: float) -> tuple[float, float]:
+    """commands: the steering of each car, a number a period. Reversals a second, turns by less than LEAST_TURN left
+    out, and the way the command goes in a second (from full left to full right is 2). Means over all cars' time."""
+    reversals, travel, steps = 0, 0.0, 0
+    for steering in commands:
+        turns = np.diff(steering)
+        travel += np.abs(turns).sum()
+        large = np.sign(turns[np.abs(turns) >= LEAST_TURN])
+        reversals += int((np.diff(large) != 0).sum())
+        steps += len(steering)
+    return reversals / (steps * period_s), float(travel / (steps * period_s))
 
 
 if __name__ == "__main__":

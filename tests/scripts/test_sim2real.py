@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.decision import Decisions
-from scripts.sim2real import Steering
+from scripts import sim2real
 
 PERIOD_S = 0.05
 
@@ -14,10 +14,10 @@ def restlessness(commands: np.ndarray) -> tuple[float, float]:
     def choose(observations: np.ndarray, cars: np.ndarray, _: object) -> Decisions:
         return Decisions(np.zeros(len(cars), int), next(steps)[cars], np.zeros(len(cars)))
 
-    steering = Steering(choose, commands.shape[1])
+    steering = sim2real.Steering(choose, commands.shape[1])
     for _ in commands:
         steering(np.zeros((commands.shape[1], 1)), np.arange(commands.shape[1]), None)
-    return steering.restlessness(PERIOD_S)
+    return sim2real.restlessness(steering.of_car, PERIOD_S)
 
 
 def test_a_servo_that_swings_turns_round_twice_a_swing() -> None:
