@@ -158,7 +158,9 @@ def _batch(
         else teacher(contract),
         BATCH,
     )
-    return drive_tracks(steering, contract, BATCH, laps, SEED, table=table, first_track=first), steering.of_car
+    looks = policy is not None
+    driven = drive_tracks(steering, contract, BATCH, laps, SEED, table=table, first_track=first, looks=looks)
+    return driven, steering.of_car
 
 
 class Steering:

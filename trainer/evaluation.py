@@ -96,11 +96,13 @@ def drive_tracks(
     paths: bool = False,
     centre_lines: Sequence[CentreLine] = (),
     tick: Callable[[int], None] = lambda stopped: None,
+    looks: bool = True,
 ) -> list[TrackResult]:
     """Drive `tracks` cars, each on a track of its own, for `laps` laps each; the same seed gives the same tracks.
 
     centre_lines: instead of random tracks, in turn; rooms and cars stay those of the seed.
-    paths: put into each result where the car went. tick is called after each step with the number of cars that have
+    paths: put into each result where the car went. looks: False where what chooses needs no pictures, as the teacher:
+    none are drawn, and the observations are black. tick is called after each step with the number of cars that have
     stopped, for progress bars.
     """
     spec, period_s = contract.observation, contract.observation.period_s
@@ -117,7 +119,9 @@ def drive_tracks(
     places = []  # of all cars after each step, where paths are asked for: x and y of the centre, offset
     while active.any():
         cars = np.flatnonzero(active)
-        observations = np.stack([stacks[car].push(shrink(simulator.road(car), spec)) for car in cars])
+        observations = np.zeros((len(cars), *spec.shape), np.uint8)
+        if looks:
+            observations = np.stack([stacks[car].push(shrink(simulator.road(car), spec)) for car in cars])
         decided = choose(observations, cars, simulator)
         steering[cars], throttle[cars] = decided.steering, decided.throttle
         state = simulator.step(steering, throttle)

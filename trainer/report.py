@@ -130,7 +130,7 @@ def evaluate_model(
                     done = len(results)
                     results += drive_tracks(
                         choose, contract, min(batch, on_each - first), laps, seed,
-                        table=worlds, first_track=first, centre_lines=lines,
+                        table=worlds, first_track=first, centre_lines=lines, looks=name != "teacher",
                         tick=lambda stopped, done=done: bars.update(task, completed=done + stopped),
                     )  # fmt: skip
             return results

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from models.contract import Contract
+from sim_bridge.real import REAL
 from sim_bridge.track import CentreLine
 from tests.conftest import PRETRAINED, assert_one_line
 from tests.sim_bridge.test_track_file import eight, ellipse, write
@@ -85,6 +86,14 @@ def test_evaluate_prints_a_table_and_json_and_leaves_a_film(manage, tmp_path: Pa
     assert summary["when"]
     with Image.open(left[-1] / "drive.gif") as gif:
         assert gif.n_frames > 1  # the shipped model may leave this road early
+
+
+def test_who_needs_no_pictures_drives_the_same_without() -> None:
+    seeing, blind = (
+        drive_tracks(teacher(CONTRACT), CONTRACT, tracks=4, laps=1, seed=4, table=REAL, looks=looks)
+        for looks in (True, False)
+    )
+    assert seeing == blind
 
 
 def test_the_worlds_of_another_table_can_be_asked_for(manage, tmp_path: Path) -> None:
