@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from car.wheel import PRETRAINED_REAL
+from errors import UserError
 from models.contract import Contract
 from models.decision import Decisions, decide
 from models.folder import load_model
@@ -35,7 +36,10 @@ def main() -> None:
     options.add_argument("--table", choices=sorted(TABLES), default="real")
     options.add_argument("--out", type=Path, default=PROJECT / "reports" / "leaving.png")
     chosen = options.parse_args()
-    model = load_model(chosen.model)
+    try:
+        model = load_model(chosen.model)
+    except UserError as error:
+        options.error(str(error))
     choose = greedy(lambda seen, _: np.stack([model.policy.advantages(one) for one in seen]), model.contract)
     witness = Witness(choose, model.contract)
     results = drive_tracks(witness, model.contract, CARS, LAPS, SEED, table=TABLES[chosen.table])

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from car.wheel import PRETRAINED_REAL
+from errors import UserError
 from models.contract import Contract
 from models.decision import Decisions
 from models.folder import Model, load_model
@@ -51,7 +52,10 @@ def main() -> None:
     options.add_argument("footage", type=Path)
     options.add_argument("--model", type=Path, default=PRETRAINED_REAL)
     chosen = options.parse_args()
-    model = load_model(chosen.model)
+    try:
+        model = load_model(chosen.model)
+    except UserError as error:
+        options.error(str(error))
     tubs = {tub.path.name: tub for tub in map(Tub, find_tubs(chosen.footage))}
     when = _when(model)  # before all cores are at work
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
