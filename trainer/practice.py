@@ -26,7 +26,8 @@ from sim_bridge.scene import Table
 from sim_bridge.simulator import Simulator
 from trainer.replay import stacked
 
-WORLD_STEPS = 80  # about how long a car stays in a world, 4 s: the next one teaches more than another lap
+WORLD_STEPS = 80  # about how long the policy stays in a world, 4 s: long enough to see where its mistakes lead
+DRIVEN_STEPS = 40  # and the other driver, who sees all of it sooner: what is short is worlds, not pictures of them
 LOOKAHEADS_M = (0.45, 0.6, 0.8)  # of the drivers
 MOST_ERROR = 0.5  # of a driver's steering, standard deviation; it lasts a third of a second
 POLICY_SHARE = 0.5  # of the worlds are the policy's to drive
@@ -157,7 +158,7 @@ def _drive(
     by_policy = rng.uniform(size=cars) < POLICY_SHARE
     error, pushed = np.zeros((2, cars))
     push_left, rescue_left, steps_here = np.zeros((3, cars), int)
-    stays = rng.integers(1, WORLD_STEPS, cars)
+    stays = rng.integers(1, DRIVEN_STEPS, cars)
     while not ended.value and multiprocessing.parent_process().is_alive():
         slot = done.value % steps
         if done.value % VALUED_EVERY == 0:
@@ -188,10 +189,11 @@ def _drive(
             cars_leaving = np.flatnonzero(leaving)
             simulator.reset(*cars_leaving.tolist())
             steps_here[leaving] = error[leaving] = push_left[leaving] = rescue_left[leaving] = 0
-            stays[leaving] = rng.integers(WORLD_STEPS // 2, WORLD_STEPS * 3 // 2, len(cars_leaving))
             looks_m[leaving] = rng.choice(LOOKAHEADS_M, len(cars_leaving))
             errs[leaving] = rng.uniform(0, MOST_ERROR, len(cars_leaving))
             by_policy[leaving] = rng.uniform(size=len(cars_leaving)) < POLICY_SHARE
+            about = np.where(by_policy[leaving], WORLD_STEPS, DRIVEN_STEPS)
+            stays[leaving] = rng.uniform(0.5, 1.5, len(cars_leaving)) * about
             pace[leaving] = rng.uniform(0.6, 1.1, len(cars_leaving))  # slower and a little faster than it will be
 
 

@@ -25,6 +25,7 @@ from trainer.hyperparameters import Hyperparameters
 from trainer.learner import Learner, as_input
 from trainer.practice import FACTS, Lesson, Practice
 from trainer.sitting import Sitting
+from trainer.variation import vary
 
 WARM_UP = 200  # updates until the learning rate is reached
 
@@ -46,6 +47,8 @@ class Regression(Learner):
     def learn(self, lesson: Lesson, learning_rate: float) -> tuple[float, float]:
         """One update. Returns the Huber loss of the advantages and the mean return of the best actions, scaled."""
         lesson.mirror(self._rng.uniform(size=len(lesson.values)) < 0.5, self._mirrored_action)
+        if self.settings.vary:
+            vary(self._rng, lesson.observation, share=self.settings.vary)
         goals = SCALE * lesson.values
         loss = self._learn(lesson.observation, goals, lesson.facts, np.float32(learning_rate))
         return float(loss), float(goals.max(axis=1).mean())

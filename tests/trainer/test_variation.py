@@ -24,14 +24,14 @@ def middle_of_spot(picture: np.ndarray) -> np.ndarray:
 
 def test_both_ends_of_a_transition_and_all_of_a_stack_are_moved_and_lit_alike() -> None:
     batch = batch_of(spot())
-    vary(batch, np.random.default_rng(0))
+    vary(np.random.default_rng(0), batch.observation, batch.next_observation)
     np.testing.assert_array_equal(batch.observation, batch.next_observation)
     np.testing.assert_array_equal(batch.observation, batch.observation[..., :1].repeat(4, axis=3))
 
 
 def test_each_transition_is_moved_otherwise_and_no_further_than_told() -> None:
     batch = batch_of(spot())
-    vary(batch, np.random.default_rng(1))
+    vary(np.random.default_rng(1), batch.observation)
     away = np.array([middle_of_spot(one[..., 0]) for one in batch.observation]) - 31.5
     assert np.abs(away).max() < MOST_SHIFT_PX + 0.3
     assert (away.std(axis=0) > MOST_SHIFT_PX / 4).all()
@@ -40,7 +40,7 @@ def test_each_transition_is_moved_otherwise_and_no_further_than_told() -> None:
 
 def test_light_changes_and_stays_within_grey_levels() -> None:
     batch = batch_of(np.full((64, 64), 250, np.uint8))
-    vary(batch, np.random.default_rng(2))
+    vary(np.random.default_rng(2), batch.observation)
     levels = batch.observation[:, 0, 0, 0]
     assert levels.max() == 255
     assert levels.min() < 180
@@ -48,6 +48,6 @@ def test_light_changes_and_stays_within_grey_levels() -> None:
 
 def test_the_same_numbers_vary_the_same() -> None:
     first, second = batch_of(spot()), batch_of(spot())
-    vary(first, np.random.default_rng(3))
-    vary(second, np.random.default_rng(3))
+    vary(np.random.default_rng(3), first.observation)
+    vary(np.random.default_rng(3), second.observation)
     np.testing.assert_array_equal(first.observation, second.observation)

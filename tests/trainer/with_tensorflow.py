@@ -175,6 +175,18 @@ def test_regression_learns_the_returns_of_all_actions_and_the_facts() -> None:
     np.testing.assert_allclose(other.advantages(white), learner.advantages(white), atol=1e-5)
 
 
+def test_what_is_learnt_from_is_moved_and_lit_where_that_is_asked_for() -> None:
+    """A picture that is the same in a mirror, so that only `vary` can change it."""
+    picture = np.full((8, *CONTRACT.observation.shape), 90, np.uint8)
+    picture[:, 20:, 24:40] = 200
+    values = np.zeros((8, len(CONTRACT.actions)), np.float32)
+    for share in (0.0, 0.5):
+        lesson = Lesson(picture.copy(), values.copy(), np.zeros((8, len(FACTS)), np.float32))
+        Regression(CONTRACT, Hyperparameters(seed=3, vary=share)).learn(lesson, 1e-3)
+        same = (lesson.observation == picture).all(axis=(1, 2, 3))
+        assert same.all() if share == 0 else not same.any()
+
+
 @pytest.mark.parametrize("throttle", [(0.2,), (0.1, 0.15, 0.2)])
 def test_the_advantages_basis_is_smooth_centred_and_mirrors(throttle: tuple[float, ...]) -> None:
     actions = ActionTable(throttle=throttle)
