@@ -29,7 +29,7 @@ class Driver(NamedTuple):
 # People steer by where the road leads, and little by how far off its middle they are; 0.8 s show any wrong turn.
 # Turning costs them something, and no more: were it dear, the best action would be where the wheels stand, and who
 # learns to see that in moving pictures goes on as he went and leaves the road (docs/sim2real.md).
-CRUISING = Driver(lookahead_m=0.7, width=0.8, steps=16, turning=1.0)
+CRUISING = Driver(lookahead_m=0.7, width=0.8, steps=16, turning=2.0)
 # Who goes as fast as the bends allow needs the road's middle; 1.4 s show who was too fast for the next bend.
 RACING = Driver(lookahead_m=0.6, width=0.6, steps=28, turning=4.0)
 HOLD_STEPS = 4  # 0.2 s, for which the action is held
