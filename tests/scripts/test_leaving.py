@@ -25,7 +25,7 @@ def test_the_last_second_shows_what_was_steered_and_what_was_best() -> None:
     newest = last[:, -size:]
     at = {name: np.nonzero((newest == colour).all(axis=2)) for name, colour in (("policy", YELLOW), ("best", CYAN))}
     assert at["policy"][1].mean() < size / 2 - 5  # the policy's goes to the left, off the road
-    assert at["best"][1].mean() > size / 2 + 5  # who knows the road steers back
+    assert at["best"][1].mean() > size / 2 + 2  # who knows the road steers back, but turning has its price
 
 
 def test_a_car_that_left_at_once_has_black_pictures_for_what_it_has_not_seen() -> None:
