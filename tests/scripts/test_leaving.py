@@ -1,10 +1,13 @@
 import numpy as np
+import pytest
 
 from models.contract import Contract
 from models.decision import Decisions
 from models.pictures import CYAN, YELLOW
 from scripts.leaving import EVERY, PICTURES, Witness
+from sim_bridge import rollout
 from sim_bridge.distributions import EVALUATION
+from sim_bridge.rollout import CRUISING
 from sim_bridge.simulator import Simulator
 from trainer.evaluation import drive_tracks
 
@@ -15,7 +18,8 @@ def to_the_left(observations: np.ndarray, cars: np.ndarray, _: Simulator) -> Dec
     return Decisions(np.zeros(len(cars), int), np.full(len(cars), -1.0), np.full(len(cars), 0.2))
 
 
-def test_the_last_second_shows_what_was_steered_and_what_was_best() -> None:
+def test_the_last_second_shows_what_was_steered_and_what_was_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollout, "CRUISING", CRUISING._replace(turning=0.0))  # or he steers back as far as it pays
     witness = Witness(to_the_left, CONTRACT)
     results = drive_tracks(witness, CONTRACT, tracks=4, laps=1, seed=0, table=EVALUATION)
     (car, *_) = (car for car, result in enumerate(results) if result.off_road)
@@ -25,7 +29,7 @@ def test_the_last_second_shows_what_was_steered_and_what_was_best() -> None:
     newest = last[:, -size:]
     at = {name: np.nonzero((newest == colour).all(axis=2)) for name, colour in (("policy", YELLOW), ("best", CYAN))}
     assert at["policy"][1].mean() < size / 2 - 5  # the policy's goes to the left, off the road
-    assert at["best"][1].mean() > size / 2 + 2  # who knows the road steers back, but turning has its price
+    assert at["best"][1].mean() > size / 2 + 5  # who knows the road steers back
 
 
 def test_a_car_that_left_at_once_has_black_pictures_for_what_it_has_not_seen() -> None:
