@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.contract import Contract
+from trainer.network import folded
 from trainer.quiet_tensorflow import silent
 
 keras.config.disable_interactive_logging()  # or it prints every variable of what it converts
@@ -13,27 +14,30 @@ keras.config.disable_interactive_logging()  # or it prints every variable of wha
 def advantage_network(q_network: keras.Model, contract: Contract) -> keras.Model:
     """The part of the Q network that chooses: observation (1, size, size, stack) in [0, 1] -> advantages (1, actions).
 
-    V(s) is left out, since it would eat the range of int8. The advantages have mean 0 by their basis, and the basis is
-    folded into the layer before it: one product, exact but for rounding. Dense layers become convolutions over all
-    there is, the same sums, because TFLite then keeps an int8 scale for each output and not one for all. The batch is 1
-    and static: with a dynamic one the converter leaves shape arithmetic in the graph, and tflite-runtime then drops its
-    fast kernels.
+    V(s) is left out, since it would eat the range of int8. The advantages have mean 0 by their basis, and the basis
+    is folded into the layer before it, as normalisation is: one product, exact but for rounding. Dense layers
+    become convolutions over all there is, the same sums, because TFLite then keeps an int8 scale for each output
+    and not one for all. The batch is 1 and static: with a dynamic one the converter leaves shape arithmetic in the
+    graph, and tflite-runtime then drops its fast kernels.
     """
     observation = keras.Input(batch_size=1, shape=contract.observation.shape, name="observation")
     features = observation
     for layer in q_network.layers:
         if not isinstance(layer, keras.layers.Conv2D):
             continue
-        convolution = keras.layers.Conv2D.from_config(layer.get_config())  # TFLite's own, however it was learnt
+        # TFLite's own, however it was learnt.
+        convolution = keras.layers.Conv2D(
+            layer.filters, layer.kernel_size, layer.strides, activation="relu6", name=layer.name
+        )
         features = convolution(features)
-        convolution.set_weights(layer.get_weights())
+        convolution.set_weights(folded(q_network, layer.name))
     dense, coefficients = q_network.get_layer("dense"), q_network.get_layer("coefficients")
     (basis,) = q_network.get_layer("advantage").get_weights()
     hidden = keras.layers.Conv2D(dense.units, features.shape[1:3], activation="relu6", name="dense")
     advantage = keras.layers.Conv2D(len(contract.actions), 1, name="advantage")
     row = keras.layers.Reshape((len(contract.actions),))
     network = keras.Model(observation, row(advantage(hidden(features))), name="policy")
-    kernel, bias = dense.get_weights()
+    kernel, bias = folded(q_network, "dense")
     hidden.set_weights([kernel.reshape(*features.shape[1:], dense.units), bias])
     kernel, bias = coefficients.get_weights()
     advantage.set_weights([(kernel @ basis)[None, None], bias @ basis])

@@ -1,7 +1,7 @@
 """What all learners share: a Q network, its optimiser, and what it thinks of each action."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -16,6 +16,8 @@ from trainer.network import TRUNKS, PatchConv2D, q_network
 class Learner:
     """A Q network that learns. Each kind of learner adds its update and names what it changes."""
 
+    normalised: ClassVar[bool] = False  # whether its network has batch normalisation
+
     def __init__(self, contract: Contract, settings: Hyperparameters) -> None:
         keras.utils.set_random_seed(settings.seed)
         self.contract, self.settings = contract, settings
@@ -29,7 +31,8 @@ class Learner:
     def _network(self) -> keras.Model:
         """A new network of the settings' kind, in the form in which that kind learns fastest."""
         trunk = TRUNKS[self.settings.network]
-        return q_network(self.contract, trunk, PatchConv2D if trunk.xla else keras.layers.Conv2D)
+        convolution = PatchConv2D if trunk.xla else keras.layers.Conv2D
+        return q_network(self.contract, trunk, convolution, normalised=self.normalised)
 
     def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function of tensors as TensorFlow's graph, or as XLA's code, whichever is faster for this network."""

@@ -23,7 +23,7 @@ class Trunk(NamedTuple):
 
 TRUNKS = {
     "small": Trunk(((16, 4, 4), (32, 3, 2)), 128, xla=True),  # 208 k parameters, 0.7 M multiply-adds: simulated roads
-    "large": Trunk(((32, 4, 4), (64, 3, 2), (64, 3, 1)), 256, xla=False),  # 2.8 M multiply-adds: rooms of all kinds
+    "large": Trunk(((32, 4, 4), (64, 3, 2), (64, 3, 1), (64, 3, 1)), 256, xla=False),  # 2.8 M: rooms of all kinds
 }
 DEGREE = 3  # of the advantage as a polynomial in the steering: one hump, leaning
 
@@ -71,23 +71,54 @@ class PatchConv2D(keras.layers.Conv2D):
 
 
 def q_network(
-    contract: Contract, trunk: Trunk = TRUNKS["small"], convolution: type[keras.layers.Conv2D] = keras.layers.Conv2D
+    contract: Contract,
+    trunk: Trunk = TRUNKS["small"],
+    convolution: type[keras.layers.Conv2D] = keras.layers.Conv2D,
+    *,
+    normalised: bool = False,
 ) -> keras.Model:
     """Observation, float32 (B, size, size, stack) in [0, 1] -> [value (B, 1), advantage (B, actions)].
 
     Q = value + advantage; the advantages' mean over the actions is 0 by the choice of their basis. ReLU6 keeps the
-    activations in a range that int8 can hold.
+    activations in a range that int8 can hold. normalised: greys about 0, and batch normalisation in the trunk (S. Ioffe
+    and C. Szegedy, 2015), for goals that do not move while they are learnt; the export folds both into the weights.
     """
     basis = advantage_basis(contract.actions)
     observation = keras.Input(contract.observation.shape, name="observation")
-    x = observation
+    x = keras.layers.Rescaling(2.0, -1.0, name="centred")(observation) if normalised else observation
     for number, (filters, size, stride) in enumerate(trunk.convolutions, 1):
-        x = convolution(filters, size, stride, activation="relu6", name=f"conv{number}")(x)
+        x = _active(convolution(filters, size, stride, use_bias=not normalised, name=f"conv{number}"), x)
     x = keras.layers.Flatten()(x)
-    x = keras.layers.Dense(trunk.units, activation="relu6", name="dense")(x)
+    x = _active(keras.layers.Dense(trunk.units, use_bias=not normalised, name="dense"), x)
     value = keras.layers.Dense(1, name="value")(x)
     coefficients = keras.layers.Dense(len(basis), name="coefficients")(x)
     advantage = keras.layers.Dense(len(contract.actions), use_bias=False, trainable=False, name="advantage")
     network = keras.Model(observation, [value, advantage(coefficients)], name="q_network")
     advantage.set_weights([basis])
     return network
+
+
+def _active(layer: keras.layers.Conv2D | keras.layers.Dense, x: tf.Tensor) -> tf.Tensor:
+    """What a layer of the trunk makes of x: normalised where it has no bias, since that is the normalisation's."""
+    x = layer(x)
+    if not layer.use_bias:
+        x = keras.layers.BatchNormalization(momentum=0.98, epsilon=1e-4, name=f"{layer.name}_normalised")(x)
+    return keras.layers.Activation("relu6", name=f"{layer.name}_active")(x)
+
+
+def folded(network: keras.Model, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel and bias of a layer of a Q network's trunk, its normalisation and the centring of greys folded in.
+
+    Once learnt, batch normalisation is a scale and a shift of each channel: (k x - mean) / deviation * gamma + beta.
+    """
+    layers = {layer.name: layer for layer in network.layers}
+    kernel, *bias = layers[name].get_weights()
+    if bias:
+        return kernel, bias[0]
+    normalisation = layers[f"{name}_normalised"]
+    gamma, beta, mean, variance = normalisation.get_weights()
+    scale = gamma / np.sqrt(variance + normalisation.epsilon)
+    kernel, shift = kernel * scale, beta - mean * scale
+    if name == "conv1":  # its input is 2 x - 1
+        kernel, shift = 2 * kernel, shift - kernel.sum(axis=(0, 1, 2))
+    return kernel, shift

@@ -33,9 +33,11 @@ WARM_UP = 200  # updates until the learning rate is reached
 class Regression(Learner):
     """A Q network and facts beside it, learnt from returns of all actions."""
 
+    normalised = True
+
     def __init__(self, contract: Contract, settings: Hyperparameters) -> None:
         super().__init__(contract, settings)
-        facts = keras.layers.Dense(len(FACTS), name="facts")(self.online.get_layer("dense").output)
+        facts = keras.layers.Dense(len(FACTS), name="facts")(self.online.get_layer("dense_active").output)
         self._taught = keras.Model(self.online.input, [*self.online.outputs, facts])
         self._optimizer.build(self._taught.trainable_variables)
         self._learn = self._compiled(self._update)

@@ -22,7 +22,7 @@ from trainer.evaluation import Summary
 from trainer.export import advantage_network
 from trainer.hyperparameters import Hyperparameters
 from trainer.int8 import equalise, int8_network, round_with_feedback, shift_bias
-from trainer.network import DEGREE, advantage_basis, q_network
+from trainer.network import DEGREE, TRUNKS, advantage_basis, q_network
 from trainer.places import decode_weights, encode_weights
 from trainer.practice import FACTS, Lesson
 from trainer.progress import Progress
@@ -216,6 +216,23 @@ def test_the_exported_network_gives_the_advantages_exactly() -> None:
     shift_bias(exported, np.arange(7.0))
     shifted = np.concatenate([exported(picture[None]).numpy() for picture in pictures])
     np.testing.assert_allclose(shifted, expected - np.arange(7.0), atol=1e-5)
+
+
+@pytest.mark.parametrize("trunk", TRUNKS)
+def test_normalisation_is_folded_into_what_is_exported(trunk: str) -> None:
+    """Of a network that has learnt for a while, with statistics that are not those it began with."""
+    learner = Regression(CONTRACT, Hyperparameters(network=trunk))
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (64, *SHAPE), dtype=np.uint8)
+    for _ in range(60):
+        values, facts = rng.uniform(0, 16, (64, 7)), rng.uniform(size=(64, len(FACTS)))
+        learner.learn(Lesson(pictures.copy(), values.astype(np.float32), facts.astype(np.float32)), 1e-3)
+    normalisation = learner.online.get_layer("dense_normalised")
+    assert np.abs(normalisation.moving_mean).max() > 0.5
+    exported = advantage_network(learner.online, CONTRACT)
+    got = np.concatenate([exported(picture[None] / np.float32(255)) for picture in pictures[:8]])
+    np.testing.assert_allclose(got, learner.advantages(pictures[:8]), atol=1e-4)
+    assert got.std() > 0.05
 
 
 def test_the_int8_network_keeps_the_order_of_the_best_advantages() -> None:
