@@ -144,9 +144,9 @@ def sign_agreement_in_bends(
     return float((np.sign(smooth_human[bend]) * smooth_policy[bend] > _CONSTANT).mean())
 
 
-def smooth(values: np.ndarray, period_s: float) -> np.ndarray:
-    """Centred means over 0.25 s, as many as there are values; beyond the ends the outermost value goes on."""
-    frames = max(3, round(0.25 / period_s)) | 1  # odd: the next one up
+def smooth(values: np.ndarray, period_s: float, over_s: float = 0.25) -> np.ndarray:
+    """Centred means over so many seconds, as many as there are values; beyond the ends the outermost value goes on."""
+    frames = max(3, round(over_s / period_s)) | 1  # odd: the next one up
     return np.convolve(np.pad(values, frames // 2, mode="edge"), np.ones(frames) / frames, "valid")
 
 

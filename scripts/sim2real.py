@@ -5,6 +5,7 @@ FOOTAGE: a tub or a folder of them. Only measures; nothing is trained on and not
 
 import argparse
 import multiprocessing
+from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,8 @@ from errors import UserError
 from models.contract import Contract
 from models.decision import Decisions
 from models.folder import Model, load_model
-from models.footage import ClipScore, score_clip, steer_through
+from models.footage import Clip, ClipScore, score_clip, steer_through
+from models.score import score_steering, smooth, stretches
 from scripts.pages import here_and_now, put_into
 from settings import PROJECT
 from sim_bridge.distributions import EVALUATION, TABLES
@@ -44,6 +46,7 @@ EASIER = {
     "only roads of two edges": REAL | TWO_EDGES,
     "both": REAL | NO_DISTRACTION | TWO_EDGES,
 }
+SMOOTHED_S = 1.0  # where people steer by keys, all or nothing, pulses of a third of a second make up a bend
 LEAST_TURN = 0.02  # of the range of -1 to +1: a servo's deadband, about
 
 
@@ -72,17 +75,33 @@ def _when(model: Model) -> str:
 
 
 def _scores(model: Model, contract: Contract, tubs: dict[str, Tub], *, still: bool = False) -> dict[str, ClipScore]:
-    return {name: score_clip(steer_through(model.policy, contract, tub, still=still)) for name, tub in tubs.items()}
+    return {name: score_clip(clip) for name, clip in _steered(model, contract, tubs, still=still).items()}
+
+
+def _steered(model: Model, contract: Contract, tubs: dict[str, Tub], *, still: bool = False) -> dict[str, Clip]:
+    return {name: steer_through(model.policy, contract, tub, still=still) for name, tub in tubs.items()}
 
 
 def _clips(model: Model, tubs: dict[str, Tub]) -> str:
-    moving, still = (_scores(model, model.contract, tubs, still=still) for still in (False, True))
-    rows = ["| clip | score | with `--still` | same side in bends |", "|---|---|---|---|"]
+    clips = _steered(model, model.contract, tubs)
+    moving = {name: score_clip(clip) for name, clip in clips.items()}
+    still = _scores(model, model.contract, tubs, still=True)
+    rows = ["| clip | score | with `--still` | same side in bends | the human, smoothed |", "|---|---|---|---|---|"]
     for name, one in moving.items():
-        rows.append(f"| {name} | {one.score.score:.2f} | {still[name].score.score:.2f} | {one.sign_agreement:.0%} |")
+        own = smoothed_human(clips[name].human, clips[name].timestamps_ms, clips[name].sessions)
+        scores = f"{one.score.score:.2f} | {still[name].score.score:.2f} | {one.sign_agreement:.0%} | {own:.2f}"
+        rows.append(f"| {name} | {scores} |")
     means = [np.mean([one.score.score for one in scores.values()]) for scores in (moving, still)]
-    rows.append(f"| **mean** | **{means[0]:.2f}** | **{means[1]:.2f}** | |")
+    rows.append(f"| **mean** | **{means[0]:.2f}** | **{means[1]:.2f}** | | |")
     return "\n".join(rows)
+
+
+def smoothed_human(human: np.ndarray, timestamps_ms: Sequence[float], sessions: Sequence[str]) -> float:
+    """The score of the human's own steering, (n,), as a mean over SMOOTHED_S: about what there is for one who steers as
+    he does, and smoothly. Raises as models.score.score_steering."""
+    pieces, period_s = stretches(timestamps_ms, sessions)
+    own = np.concatenate([smooth(human[piece], period_s, SMOOTHED_S) for piece in pieces])
+    return score_steering(human, own, -own, timestamps_ms, sessions).score
 
 
 def _decodings(model: Model, cars: "Cars", tubs: dict[str, Tub]) -> str:

@@ -36,3 +36,12 @@ def test_trembling_less_than_a_servo_can_is_no_reversal_and_cars_are_kept_apart(
     assert travel == pytest.approx(0.01 / PERIOD_S, rel=0.05)
     jerking = 0.1 * (-1.0) ** np.arange(100)
     assert restlessness(jerking[:, None])[0] == pytest.approx(1 / PERIOD_S, rel=0.05)
+
+
+def test_who_pulses_is_not_to_be_matched_by_one_who_steers_smoothly() -> None:
+    t_s = np.arange(800) * PERIOD_S
+    moments = (1000 * t_s).tolist(), ["one"] * len(t_s)
+    bends = np.sin(2 * np.pi * t_s / 8)
+    assert sim2real.smoothed_human(bends, *moments) > 0.99
+    pulses = np.where(t_s % 0.8 < 0.4 * np.abs(bends), np.sign(bends), 0.0)  # the same bends, by keys
+    assert 0.4 < sim2real.smoothed_human(pulses, *moments) < 0.8
