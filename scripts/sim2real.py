@@ -97,8 +97,8 @@ def _clips(model: Model, tubs: dict[str, Tub]) -> str:
 
 
 def smoothed_human(human: np.ndarray, timestamps_ms: Sequence[float], sessions: Sequence[str]) -> float:
-    """The score of the human's own steering, (n,), as a mean over SMOOTHED_S: about what there is for one who steers as
-    he does, and smoothly. Raises as models.score.score_steering."""
+    """The score of the human's own steering, (n,), as a mean over SMOOTHED_S: what is left of it without its pulses.
+    Raises as models.score.score_steering."""
     pieces, period_s = stretches(timestamps_ms, sessions)
     own = np.concatenate([smooth(human[piece], period_s, SMOOTHED_S) for piece in pieces])
     return score_steering(human, own, -own, timestamps_ms, sessions).score
