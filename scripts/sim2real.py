@@ -134,7 +134,7 @@ def _closed_loop(cars: "Cars") -> str:
         both = sum(one.finished and two.finished for one, two in zip(driven, by_teacher, strict=True))
         rows.append(
             f"| {table} | {summarise(by_teacher).finished} of {TRACKS} | {summarise(driven).finished} "
-            f"| {both / max(1, summarise(by_teacher).finished):.0%} | {_metres_each(driven)} |"
+            f"| {both / max(1, summarise(by_teacher).finished):.1%} | {_metres_each(driven)} |"
         )
     return "\n".join(rows)
 
