@@ -44,6 +44,17 @@ class GroundCamera:
             return picture
         return cv2.copyMakeBorder(picture, below - first_row, 0, 0, 0, cv2.BORDER_CONSTANT, value=ground.wall)
 
+    def floor_m(self, pixels: np.ndarray, x_m: float, y_m: float, heading_rad: float) -> np.ndarray:
+        """The points of the floor that these pixels show, float64 (n, 2) metres; NaN above the horizon.
+
+        pixels: int (n,), counted row by row from the frame's first. The rest: as in `take`.
+        """
+        forward_m, left_m = self._looks_at[pixels, 0].astype(float).T
+        cos, sin = math.cos(heading_rad), math.sin(heading_rad)
+        floor_m = np.stack([x_m + cos * forward_m - sin * left_m, y_m + sin * forward_m + cos * left_m], axis=1)
+        floor_m[forward_m == BEYOND_M] = np.nan
+        return floor_m
+
     def _sample(
         self,
         ground: Ground,

@@ -6,6 +6,7 @@ import numpy as np
 
 from sim_bridge.bicycle import Bicycles
 
+BEHIND_POINTS, AHEAD_POINTS = 12, 80  # of a centre line, 0.05 m apart: the stretch of road that a picture shows
 _WINDOW = np.arange(-12, 13)  # centre-line points searched about the last nearest one: ± 0.6 m, twice the fastest step
 
 
@@ -70,6 +71,21 @@ class Motion:
         ahead = (self._nearest + np.round(distance_m / self._spacing_m).astype(int)) % self._point_count
         (here_x, here_y), (there_x, there_y) = self._tangent.T, self._tangents[self._road, ahead].T
         return here_x * there_y - here_y * there_x
+
+    def across_road(self, car: int, points_m: np.ndarray) -> np.ndarray:
+        """How far left of the centre line points on the floor lie, (n, 2), in half widths of the road, float64 (n,).
+
+        Of the stretch from 0.6 m behind the car to 4 m ahead of it; NaN for a point that is NaN or beyond its end.
+        """
+        stretch = self._nearest[car] + np.arange(-BEHIND_POINTS, AHEAD_POINTS, 2)
+        stretch %= self._point_count[car]
+        line_m, (tangent_x, tangent_y) = self._points[car, stretch], self._tangents[car, stretch].T
+        from_line_m = points_m[:, None] - line_m
+        squared_m2 = from_line_m[:, :, 0] ** 2 + from_line_m[:, :, 1] ** 2
+        nearest = np.where(np.isnan(squared_m2), np.inf, squared_m2).argmin(axis=1)
+        from_x_m, from_y_m = from_line_m[np.arange(len(points_m)), nearest].T
+        across_m = tangent_x[nearest] * from_y_m - tangent_y[nearest] * from_x_m
+        return np.where(nearest < len(stretch) - 1, across_m, np.nan) / self._half_width_m[car]
 
     def imagine(self, copies: int) -> "Motion":
         """The same cars, each `copies` times one after the other, to be driven on without moving these."""

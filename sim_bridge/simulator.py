@@ -108,6 +108,25 @@ class Simulator(Motion):
         """The rows of the frame that the policy sees: the cheaper half of `frame`."""
         return self._look(car, self.spec.crop_top)
 
+    def road_seen(self, car: int, cells: int) -> np.ndarray:
+        """Where on its road lies what the car's camera sees, in the middle of each of cells x cells parts of `road`:
+
+        float64 (cells, cells), how far left of the centre line in half widths of the road, so that its edges are at
+        -1 and 1; NaN for what is no floor, or too far ahead. Lines, floor and light have no part in it.
+        """
+        spec = self.spec
+        middle = (np.arange(cells) + 0.5) / cells
+        rows = spec.crop_top + (middle * (spec.frame_height - spec.crop_top)).astype(int)
+        columns = (middle * spec.frame_width).astype(int)
+        pixels = (rows[:, None] * spec.frame_width + columns).ravel()
+        return self.across_road(car, self.worlds[car].camera.floor_m(pixels, *self._seen(car)[:3])).reshape(
+            cells, cells
+        )
+
+    def _seen(self, car: int) -> tuple[float, ...]:
+        """Where the frame of this period was taken from: as `_stand`."""
+        return self._seen_from[car] if self._lost[car] else self._stand(car)
+
     def _stand(self, car: int) -> tuple[float, ...]:
         """All of a car's movement that its camera shows: x, y, heading, speed and steering."""
         cars = self.bicycles
@@ -115,7 +134,7 @@ class Simulator(Motion):
 
     def _look(self, car: int, first_row: int) -> np.ndarray:
         world, cars = self.worlds[car], self.bicycles
-        *pose, speed_m_s, steering = self._seen_from[car] if self._lost[car] else self._stand(car)
+        *pose, speed_m_s, steering = self._seen(car)
         picture = world.camera.take(world.ground, *pose, first_row)
         if world.surroundings:
             world.surroundings.draw(picture, first_row, *pose)

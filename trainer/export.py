@@ -27,7 +27,7 @@ def advantage_network(q_network: keras.Model, contract: Contract) -> keras.Model
             continue
         # TFLite's own, however it was learnt.
         convolution = keras.layers.Conv2D(
-            layer.filters, layer.kernel_size, layer.strides, activation="relu6", name=layer.name
+            layer.filters, layer.kernel_size, layer.strides, layer.padding, activation="relu6", name=layer.name
         )
         features = convolution(features)
         convolution.set_weights(folded(q_network, layer.name))

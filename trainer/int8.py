@@ -129,7 +129,9 @@ def _patches(layer: keras.layers.Conv2D, inputs: np.ndarray) -> np.ndarray:
     """What each product of a convolution sees, float32 (n, size * size * channels), n <= MOST_PATCHES."""
     (size, _), (stride, _) = layer.kernel_size, layer.strides
     patches = (
-        tf.image.extract_patches(inputs, (1, size, size, 1), (1, stride, stride, 1), (1, 1, 1, 1), "VALID")
+        tf.image.extract_patches(
+            inputs, (1, size, size, 1), (1, stride, stride, 1), (1, 1, 1, 1), layer.padding.upper()
+        )
         .numpy()
         .reshape(-1, size * size * inputs.shape[-1])
     )

@@ -37,17 +37,22 @@ NEW_THROTTLE_SHARE = 0.05  # of the steps the other driver takes another throttl
 PUSH_SHARE = 0.02  # of the steps begin with a push: any steering, held for 0.2 to 0.6 s
 AHEAD_M = (0.4, 0.8, 1.2)  # where the road's direction is asked for
 FACTS = ("offset", "heading", *(f"bend at {ahead_m} m" for ahead_m in AHEAD_M), "wheels")  # all + left but wheels
+CELLS = 16  # x CELLS parts of a picture, of each of which is told where on the road it lies
+MOST_ACROSS = 1.5  # half widths: what lies further out is beside the road, no matter how far
+UNKNOWN = -128  # of a part that shows no floor
 _FACT_SCALE = np.array([1, 1.5, 1.5, 1, 0.8, -0.7], np.float32)  # to a standard deviation near 0.5, + left
 
 
 @dataclass
 class Lesson:
     """B moments. observation: uint8 (B, size, size, stack); values: float32 (B, actions), the return of each action;
-    facts: float32 (B, facts), what the simulator knows and the picture shows, + left."""
+    facts: float32 (B, facts), what the simulator knows and the picture shows, + left; road: int8 (B, CELLS, CELLS),
+    how far left of the road's centre each part of the newest picture lies, +-127 is MOST_ACROSS, or UNKNOWN."""
 
     observation: np.ndarray
     values: np.ndarray
     facts: np.ndarray
+    road: np.ndarray
 
     def mirror(self, which: np.ndarray, mirrored_action: np.ndarray) -> None:
         """Turn these moments, bool (B,), into those of a left-right mirrored world, in place."""
@@ -55,6 +60,8 @@ class Lesson:
             cv2.flip(self.observation[index], 1, dst=self.observation[index])
         self.values[which] = self.values[which][:, mirrored_action]
         self.facts[which] *= -1
+        turned = self.road[which][:, :, ::-1]
+        self.road[which] = np.where(turned == UNKNOWN, UNKNOWN, -turned)
 
 
 class Practice:
@@ -67,6 +74,7 @@ class Practice:
             RawArray(ctypes.c_uint8, steps * cars * size * size),
             RawArray(ctypes.c_float, steps * cars * len(contract.actions)),
             RawArray(ctypes.c_float, steps * cars * len(FACTS)),
+            RawArray(ctypes.c_int8, steps * cars * CELLS * CELLS),
             RawArray(ctypes.c_int32, steps * cars),
         )
         self._arrays = _arrays(self._memory, contract, steps, cars)
@@ -100,19 +108,19 @@ class Practice:
 
     def draw(self, count: int) -> Lesson:
         """`count` moments out of the memory, with replacement."""
-        views, values, facts, age = self._arrays
+        views, values, facts, road, age = self._arrays
         newest = self._done.value  # slots from here on may be in the writing
         oldest = max(0, newest - self._steps + self._stack + 1)
         valued = self._rng.integers(-(-oldest // VALUED_EVERY), -(-newest // VALUED_EVERY), count) * VALUED_EVERY
         slot, car = valued % self._steps, self._rng.integers(0, self._cars, count)
-        return Lesson(stacked(views, age, slot, car, self._stack), values[slot, car], facts[slot, car])
+        return Lesson(stacked(views, age, slot, car, self._stack), values[slot, car], facts[slot, car], road[slot, car])
 
     def advise(self, choose: Callable[[np.ndarray], Decisions]) -> None:
         """Where there are new pictures, tell the driving process what the policy does there.
 
         choose: uint8 (cars, size, size, stack) -> of as many cars.
         """
-        views, _, _, age = self._arrays
+        views, *_, age = self._arrays
         done = self._done.value
         if done > self._advised:
             every = np.arange(self._cars)
@@ -128,7 +136,7 @@ class Practice:
 
 def _arrays(memory: tuple[Any, ...], contract: Contract, steps: int, cars: int) -> tuple[np.ndarray, ...]:
     size = contract.observation.size
-    shapes = ((size, size), (len(contract.actions),), (len(FACTS),), ())
+    shapes = ((size, size), (len(contract.actions),), (len(FACTS),), (CELLS, CELLS), ())
     return tuple(
         np.frombuffer(part, part._type_).reshape(steps, cars, *shape)
         for part, shape in zip(memory, shapes, strict=True)
@@ -149,7 +157,7 @@ def _drive(
     """The process: drives until it is told to end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's, which then ends this process
     cv2.setNumThreads(1)
-    views, values, told, age = _arrays(memory, contract, steps, cars)
+    views, values, told, road, age = _arrays(memory, contract, steps, cars)
     rng, spec = np.random.default_rng(seed), contract.observation
     simulator = Simulator(cars, table, seed, spec)
     levels = np.array(contract.actions.throttle)
@@ -166,6 +174,8 @@ def _drive(
         age[slot] = steps_here
         for car in range(cars):
             views[slot, car] = shrink(simulator.road(car), spec)
+            if done.value % VALUED_EVERY == 0:
+                road[slot, car] = road_told(simulator, car)
         done.value += 1
 
         error = 0.85 * error + 0.53 * errs * rng.standard_normal(cars)
@@ -203,3 +213,9 @@ def facts(simulator: Simulator) -> np.ndarray:
     bends = [simulator.road_turn(ahead_m) for ahead_m in AHEAD_M]
     told = [state.offset_m / state.half_width_m, state.heading_error_rad, *bends, simulator.bicycles.steering]
     return np.stack(told, axis=1).astype(np.float32) * _FACT_SCALE
+
+
+def road_told(simulator: Simulator, car: int) -> np.ndarray:
+    """Where on the road each part of the picture lies, as a Lesson has it: int8 (CELLS, CELLS)."""
+    across = np.clip(simulator.road_seen(car, CELLS) / MOST_ACROSS, -1, 1)
+    return np.where(np.isnan(across), UNKNOWN, np.round(127 * across)).astype(np.int8)

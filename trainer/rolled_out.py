@@ -23,7 +23,8 @@ from sim_bridge.distributions import TABLES
 from sim_bridge.rollout import SCALE
 from trainer.hyperparameters import Hyperparameters
 from trainer.learner import Learner, as_input
-from trainer.practice import FACTS, Lesson, Practice
+from trainer.muon import Muon
+from trainer.practice import CELLS, FACTS, UNKNOWN, Lesson, Practice
 from trainer.sitting import Sitting
 from trainer.variation import vary
 
@@ -37,8 +38,11 @@ class Regression(Learner):
 
     def __init__(self, contract: Contract, settings: Hyperparameters) -> None:
         super().__init__(contract, settings)
-        facts = keras.layers.Dense(len(FACTS), name="facts")(self.online.get_layer("dense_active").output)
-        self._taught = keras.Model(self.online.input, [*self.online.outputs, facts])
+        understood = self.online.get_layer("dense_active").output
+        facts = keras.layers.Dense(len(FACTS), name="facts")(understood)
+        road = keras.layers.Dense(CELLS * CELLS, name="road")(understood)
+        self._taught = keras.Model(self.online.input, [*self.online.outputs, facts, road])
+        self._optimizer = Muon(settings.learning_rate, epsilon=1.5e-4)
         self._optimizer.build(self._taught.trainable_variables)
         self._learn = self._compiled(self._update)
 
@@ -50,19 +54,22 @@ class Regression(Learner):
         """One update. Returns the Huber loss of the advantages and the mean return of the best actions, scaled."""
         lesson.mirror(self._rng.uniform(size=len(lesson.values)) < 0.5, self._mirrored_action)
         if self.settings.vary:
-            vary(self._rng, lesson.observation, share=self.settings.vary)
+            vary(self._rng, lesson.observation, share=self.settings.vary, labels=lesson.road, unknown=UNKNOWN)
         goals = SCALE * lesson.values
-        loss = self._learn(lesson.observation, goals, lesson.facts, np.float32(learning_rate))
+        loss = self._learn(lesson.observation, goals, lesson.facts, lesson.road, np.float32(learning_rate))
         return float(loss), float(goals.max(axis=1).mean())
 
-    def _update(self, observation, goals, facts, learning_rate):
+    def _update(self, observation, goals, facts, road, learning_rate):
         goal_value = tf.reduce_mean(goals, axis=1, keepdims=True)  # the advantages' mean is 0
+        road = tf.reshape(road, (-1, CELLS * CELLS))
+        known = tf.cast(road != UNKNOWN, tf.float32)
         with tf.GradientTape() as tape:
-            value, advantage, told = self._taught(as_input(observation), training=True)
+            value, advantage, told, seen = self._taught(as_input(observation), training=True)
             loss = tf.reduce_mean(keras.losses.huber(goals - goal_value, advantage))
             value_loss = tf.reduce_mean(keras.losses.huber(goal_value, value))
             facts_loss = tf.reduce_mean(tf.abs(told - facts))
-            total = loss + 0.1 * value_loss + self.settings.facts * facts_loss
+            road_loss = tf.reduce_mean(known * tf.abs(seen - tf.cast(road, tf.float32) / 127))
+            total = loss + 0.1 * value_loss + self.settings.facts * (facts_loss + road_loss)
         variables = self._taught.trainable_variables
         gradients, _ = tf.clip_by_global_norm(tape.gradient(total, variables), self.settings.gradient_clip)
         self._optimizer.learning_rate.assign(learning_rate)

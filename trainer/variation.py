@@ -13,10 +13,13 @@ MOST_ZOOM = 0.1  # a lens a tenth longer or shorter, a camera a tenth higher or 
 MOST_GAIN, MOST_LEVELS = 0.4, 20.0  # of the light, as a share and in grey levels
 
 
-def vary(rng: np.random.Generator, *ends: np.ndarray, share: float = 1.0) -> None:
+def vary(
+    rng: np.random.Generator, *ends: np.ndarray, share: float = 1.0, labels: np.ndarray | None = None, unknown: int = 0
+) -> None:
     """Move and light the pictures of each moment anew, in place: all of a stack alike, both ends of a transition too.
 
-    ends: each uint8 (moments, size, size, stack). share: of the most that is moved and lit.
+    ends: each uint8 (moments, size, size, stack). share: of the most that is moved and lit. labels: int8 (moments,
+    cells, cells), one for each part of a picture, that are moved with it; what comes in from beyond it is `unknown`.
     """
     count, size = ends[0].shape[:2]
     shift_px = share * rng.uniform(-MOST_SHIFT_PX, MOST_SHIFT_PX, (count, 2))
@@ -34,3 +37,14 @@ def vary(rng: np.random.Generator, *ends: np.ndarray, share: float = 1.0) -> Non
                 pictures[index], to, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
             )
             cv2.LUT(moved, table, dst=pictures[index])
+        if labels is not None:
+            cells = labels.shape[1]  # whose middles lie where those of size / cells pixels do
+            to[:, 2] = (to[:, 2] + (to[:, :2] - np.eye(2)).sum(axis=1) * (size / cells - 1) / 2) * cells / size
+            labels[index] = cv2.warpAffine(
+                labels[index].astype(np.int16),
+                to,
+                (cells, cells),
+                flags=cv2.INTER_NEAREST,
+                borderMode=cv2.BORDER_CONSTANT,
+                borderValue=unknown,
+            )

@@ -9,8 +9,9 @@ import pytest
 from models.contract import Contract
 from models.decision import Decisions
 from sim_bridge.distributions import TABLES
+from sim_bridge.scene import Always
 from sim_bridge.simulator import Simulator
-from trainer.practice import FACTS, Practice, facts
+from trainer.practice import CELLS, FACTS, UNKNOWN, Practice, facts, road_told
 
 CONTRACT = Contract()
 MIRRORED = np.array([CONTRACT.actions.mirrored(action) for action in range(7)])
@@ -31,6 +32,7 @@ def test_a_lesson_is_of_many_moments(practice: Practice) -> None:
     lesson = practice.draw(64)
     assert (lesson.observation.shape, lesson.observation.dtype) == ((64, 64, 64, 4), np.uint8)
     assert (lesson.values.shape, lesson.facts.shape) == ((64, 7), (64, len(FACTS)))
+    assert (lesson.road.shape, lesson.road.dtype) == ((64, CELLS, CELLS), np.int8)
     assert np.isfinite(lesson.values).all()
     assert len(np.unique(lesson.values[:, 0])) > 30
     assert lesson.observation.std() > 5
@@ -48,15 +50,18 @@ def test_only_moments_that_were_valued_are_drawn() -> None:
 
 def test_mirrored_twice_is_as_it_was(practice: Practice) -> None:
     lesson = practice.draw(16)
-    before = lesson.observation.copy(), lesson.values.copy(), lesson.facts.copy()
+    before = lesson.observation.copy(), lesson.values.copy(), lesson.facts.copy(), lesson.road.copy()
     some = np.arange(16) % 2 == 0
     lesson.mirror(some, MIRRORED)
     assert (lesson.values[some] == before[1][some][:, ::-1]).all()
     assert (lesson.observation[some] == before[0][some][:, :, ::-1]).all()
     assert (lesson.facts[some] == -before[2][some]).all()
     assert (lesson.values[~some] == before[1][~some]).all()
+    known = lesson.road[some] != UNKNOWN
+    assert (known == (before[3][some] != UNKNOWN)[:, :, ::-1]).all()
+    assert (lesson.road[some][known] == -before[3][some][:, :, ::-1][known]).all()
     lesson.mirror(some, MIRRORED)
-    for now, then in zip((lesson.observation, lesson.values, lesson.facts), before, strict=True):
+    for now, then in zip((lesson.observation, lesson.values, lesson.facts, lesson.road), before, strict=True):
         np.testing.assert_array_equal(now, then)
 
 
@@ -68,6 +73,18 @@ def test_facts_are_positive_to_the_left() -> None:
     for _ in range(6):
         simulator.step(np.full(16, -1.0), np.full(16, 0.2))
     assert (dict(zip(FACTS, facts(simulator).T, strict=True))["wheels"] > 0.3).all()  # full left
+
+
+def test_the_road_is_told_where_the_picture_shows_it() -> None:
+    """Just before cars on their road's middle, left is left; a car on the road's left edge has all of it to its right."""
+    simulator = Simulator(8, TABLES["training"] | {"start_heading_deg": Always(0.0)}, 4, CONTRACT.observation)
+    for car in range(8):
+        told = road_told(simulator, car)
+        nearest = told[-1].astype(int)
+        assert (nearest != UNKNOWN).all()
+        assert (np.diff(nearest) <= 0).all()  # from left to right
+        assert nearest.max() == 127  # off the road
+        assert nearest.min() == -127
 
 
 def test_the_policy_drives_some_of_the_worlds() -> None:

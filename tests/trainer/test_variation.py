@@ -38,6 +38,19 @@ def test_each_transition_is_moved_otherwise_and_no_further_than_told() -> None:
     assert len(np.unique(away.round(3), axis=0)) == len(away)
 
 
+def test_labels_of_parts_of_the_picture_are_moved_with_it() -> None:
+    batch = batch_of(spot())
+    labels = np.zeros((40, 16, 16), np.int8)
+    labels[:, 7:9, 7:9] = 100  # the spot's
+    vary(np.random.default_rng(1), batch.observation, labels=labels, unknown=-128)
+    for picture, label in zip(batch.observation[..., 0], labels, strict=True):
+        rows, columns = np.nonzero(label == 100)
+        middle_px = np.array([rows.mean(), columns.mean()]) * 4 + 1.5
+        np.testing.assert_allclose(middle_px, middle_of_spot(picture), atol=2.1)  # half a part
+    assert (labels == -128).any()  # seen from beyond the picture's edge
+    assert set(np.unique(labels)) == {-128, 0, 100}
+
+
 def test_light_changes_and_stays_within_grey_levels() -> None:
     batch = batch_of(np.full((64, 64), 250, np.uint8))
     vary(np.random.default_rng(2), batch.observation)

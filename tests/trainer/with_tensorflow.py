@@ -24,7 +24,7 @@ from trainer.hyperparameters import Hyperparameters
 from trainer.int8 import equalise, int8_network, round_with_feedback, shift_bias
 from trainer.network import DEGREE, TRUNKS, advantage_basis, q_network
 from trainer.places import decode_weights, encode_weights
-from trainer.practice import FACTS, Lesson
+from trainer.practice import CELLS, FACTS, UNKNOWN, Lesson
 from trainer.progress import Progress
 from trainer.replay import Batch
 from trainer.rolled_out import Regression
@@ -44,6 +44,12 @@ def random_batch(size: int, seed: int = 0, **fixed: np.ndarray) -> Batch:
         "next_observation": rng.integers(0, 256, (size, *SHAPE), dtype=np.uint8),
     }
     return Batch(**(fields | fixed))
+
+
+def lesson(observation: np.ndarray, values: np.ndarray, facts: np.ndarray) -> Lesson:
+    """Of pictures that show no floor."""
+    road = np.full((len(observation), CELLS, CELLS), UNKNOWN, np.int8)
+    return Lesson(observation, values.astype(np.float32), facts.astype(np.float32), road)
 
 
 def q_values(network, observation: np.ndarray) -> np.ndarray:
@@ -162,7 +168,7 @@ def test_regression_learns_the_returns_of_all_actions_and_the_facts() -> None:
         pictures = seen[white.astype(int)]
         values = np.where(white[:, None], -((steering + 1) ** 2), -(steering**2)) * 4
         facts = np.where(white[:, None], 1.0, 0.0) * np.ones(len(FACTS))
-        loss, _ = learner.learn(Lesson(pictures, values.astype(np.float32), facts.astype(np.float32)), 1e-3)
+        loss, _ = learner.learn(lesson(pictures, values, facts), 1e-3)
         first = first or loss
     assert loss < first / 10
     white = seen[1:]
@@ -181,9 +187,9 @@ def test_what_is_learnt_from_is_moved_and_lit_where_that_is_asked_for() -> None:
     picture[:, 20:, 24:40] = 200
     values = np.zeros((8, len(CONTRACT.actions)), np.float32)
     for share in (0.0, 0.5):
-        lesson = Lesson(picture.copy(), values.copy(), np.zeros((8, len(FACTS)), np.float32))
-        Regression(CONTRACT, Hyperparameters(seed=3, vary=share)).learn(lesson, 1e-3)
-        same = (lesson.observation == picture).all(axis=(1, 2, 3))
+        one = lesson(picture.copy(), values.copy(), np.zeros((8, len(FACTS))))
+        Regression(CONTRACT, Hyperparameters(seed=3, vary=share)).learn(one, 1e-3)
+        same = (one.observation == picture).all(axis=(1, 2, 3))
         assert same.all() if share == 0 else not same.any()
 
 
@@ -226,7 +232,7 @@ def test_normalisation_is_folded_into_what_is_exported(trunk: str) -> None:
     pictures = rng.integers(0, 256, (64, *SHAPE), dtype=np.uint8)
     for _ in range(60):
         values, facts = rng.uniform(0, 16, (64, 7)), rng.uniform(size=(64, len(FACTS)))
-        learner.learn(Lesson(pictures.copy(), values.astype(np.float32), facts.astype(np.float32)), 1e-3)
+        learner.learn(lesson(pictures.copy(), values, facts), 1e-3)
     normalisation = learner.online.get_layer("dense_normalised")
     assert np.abs(normalisation.moving_mean).max() > 0.5
     exported = advantage_network(learner.online, CONTRACT)
