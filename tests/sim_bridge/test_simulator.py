@@ -147,6 +147,33 @@ def test_left_of_the_centre_is_positive() -> None:
     assert (state.heading_error_rad > 0).mean() > 0.9
 
 
+def test_where_the_road_is_seen_is_where_the_picture_shows_its_edges() -> None:
+    """Roads of two clean white lines on black: the bright cells are those that lie at -1 and 1."""
+    plain = {"ground_colour": (20.0, 20.0, 20.0), "ground_blotches": 0.0, "ground_grain": 0.0, "light": 1.0}
+    table = EVALUATION | {name: Always(value) for name, value in plain.items()}
+    table |= {"lines": Always(("left", "right")), "line_width_m": Always(0.05), "camera_noise": Always(0.0)}
+    simulator, cells = Simulator(8, table, 6, SPEC), 40
+    for _ in range(12):
+        simulator.step(np.full(8, 0.2), np.full(8, 0.2))
+    for car, half_width_m in enumerate(simulator.state.half_width_m):
+        across = simulator.road_seen(car, cells)
+        bright = simulator.road(car)[1::2, 2::4] > 100  # the pixels in the cells' middles
+        from_edge_m = np.abs(np.abs(across) - 1) * half_width_m
+        assert bright[from_edge_m < 0.015].mean() > 0.95
+        assert bright[(from_edge_m > 0.04) & (np.abs(across) < 1.5)].mean() < 0.02
+        left_of_centre_m = across[:, 0] - across[:, -1]
+        assert (left_of_centre_m[-10:] > 0).all()
+
+
+def test_what_lies_beyond_the_stretch_ahead_or_shows_no_floor_is_not_told() -> None:
+    simulator = Simulator(1, EVALUATION, 6, SPEC)
+    on_road_m = np.stack([simulator.road_ahead_m(distance_m)[0] for distance_m in (0.0, 2.0, 3.5, 5.0)])
+    across = simulator.across_road(0, np.concatenate([on_road_m, [[np.nan, 0.0]]]))
+    np.testing.assert_allclose(across[:3], 0, atol=0.05)
+    assert np.isnan(across[4])
+    assert np.isnan(across[3]) or abs(across[3]) > 1  # nearer to another part of the stretch
+
+
 def test_restarting_is_the_same_world_from_its_start() -> None:
     simulator = Simulator(2, EVALUATION, 4, SPEC)
     world, start_m = simulator.worlds[0], simulator.centre_m()[0].copy()

@@ -76,7 +76,7 @@ def test_facts_are_positive_to_the_left() -> None:
 
 
 def test_the_road_is_told_where_the_picture_shows_it() -> None:
-    """Just before cars on their road's middle, left is left; a car on the road's left edge has all of it to its right."""
+    """Below, just before the car, the road lies across the picture from its left to its right side."""
     simulator = Simulator(8, TABLES["training"] | {"start_heading_deg": Always(0.0)}, 4, CONTRACT.observation)
     for car in range(8):
         told = road_told(simulator, car)
