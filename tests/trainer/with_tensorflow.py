@@ -22,6 +22,7 @@ from trainer.evaluation import Summary
 from trainer.export import advantage_network
 from trainer.hyperparameters import Hyperparameters
 from trainer.int8 import equalise, int8_network, round_with_feedback, shift_bias
+from trainer.muon import STEP, Muon, orthogonal
 from trainer.network import DEGREE, TRUNKS, advantage_basis, q_network
 from trainer.places import decode_weights, encode_weights
 from trainer.practice import CELLS, FACTS, UNKNOWN, Lesson
@@ -163,12 +164,13 @@ def test_regression_learns_the_returns_of_all_actions_and_the_facts() -> None:
     rng, steering, first = np.random.default_rng(3), np.array(contract.actions.steering), None
     seen = np.stack([np.full(SHAPE, grey, np.uint8) for grey in (0, 255)])
     seen[1, :, :32] = 40  # the left half, so that the mirrored picture is another
-    for _ in range(250):
+    for update in range(250):
+        rate = 1e-3 * (1 - update / 250)  # at a steady rate all that is learnt trembles
         white = rng.uniform(size=32) < 0.5
         pictures = seen[white.astype(int)]
         values = np.where(white[:, None], -((steering + 1) ** 2), -(steering**2)) * 4
         facts = np.where(white[:, None], 1.0, 0.0) * np.ones(len(FACTS))
-        loss, _ = learner.learn(lesson(pictures, values, facts), 1e-3)
+        loss, _ = learner.learn(lesson(pictures, values, facts), rate)
         first = first or loss
     assert loss < first / 10
     white = seen[1:]
@@ -179,6 +181,37 @@ def test_regression_learns_the_returns_of_all_actions_and_the_facts() -> None:
     other = Regression(contract, Hyperparameters(seed=4, network="large"))
     other.restore(state)
     np.testing.assert_allclose(other.advantages(white), learner.advantages(white), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(64, 32), (16, 144), (96, 96)])
+def test_an_orthogonal_matrix_keeps_its_directions_and_evens_their_strength(shape: tuple[int, int]) -> None:
+    """Of strengths that differ a hundredfold; the directions are those of the singular value decomposition."""
+    rng, least = np.random.default_rng(0), min(shape)
+    left, _, right = np.linalg.svd(rng.standard_normal(shape), full_matrices=False)
+    matrix = (left * np.geomspace(1, 0.01, least)) @ right
+    made = orthogonal(tf.constant(matrix, tf.float32)).numpy()
+    strengths = left.T @ made @ right.T
+    assert np.abs(strengths - np.diag(np.diag(strengths))).max() < 1e-3
+    assert np.diag(strengths)[: least // 2].min() > 0.65
+    assert np.diag(strengths).max() < 1.25
+
+
+def test_muon_steps_matrices_and_leaves_all_else_to_adam() -> None:
+    shapes = {"convolution": (3, 3, 16, 24), "dense": (40, 20), "head": (40, 6), "bias": (24,)}
+    steps = {}
+    for kind in (Muon, keras.optimizers.Adam):
+        variables = [keras.Variable(np.zeros(shape, np.float32)) for shape in shapes.values()]
+        optimizer = kind(1e-3, epsilon=1.5e-4)
+        for _ in range(3):
+            gradients = [np.random.default_rng(2).standard_normal(shape) for shape in shapes.values()]
+            optimizer.apply([tf.constant(gradient, tf.float32) for gradient in gradients], variables)
+        steps[kind] = dict(zip(shapes, (variable.numpy() for variable in variables), strict=True))
+    for name in ("head", "bias"):
+        np.testing.assert_array_equal(steps[Muon][name], steps[keras.optimizers.Adam][name])
+    gradient = np.random.default_rng(2).standard_normal(shapes["convolution"]).reshape(-1, 24)
+    left, _, right = np.linalg.svd(gradient, full_matrices=False)
+    strengths = np.diag(left.T @ steps[Muon]["convolution"].reshape(-1, 24) @ right.T)
+    np.testing.assert_allclose(strengths, -3 * STEP * 1e-3, rtol=0.35)  # three steps of the same gradient
 
 
 def test_what_is_learnt_from_is_moved_and_lit_where_that_is_asked_for() -> None:
