@@ -68,9 +68,9 @@ class Hyperparameters(BaseModel):
     facts: Annotated[
         float, Field(ge=0, description="weight of what the simulator knows beside rolled-out values, as goals to learn")
     ] = 0.3
-    vary: Annotated[
-        float, Field(ge=0, le=1, description="how far the pictures beside rolled-out values are moved and lit anew")
-    ] = 0.0
+    vary: Annotated[bool, Field(description="whether the pictures beside rolled-out values are moved and lit anew")] = (
+        False
+    )
     target_tau: Annotated[
         float, Field(gt=0, le=1, description="share of the weights the target net takes per update")
     ] = 0.005

@@ -12,7 +12,7 @@ from trainer.cloning import Cloning
 from trainer.ddqn import DoubleDQN
 from trainer.recordings import Recordings
 from trainer.sitting import Sitting
-from trainer.variation import vary
+from trainer.variation import ONE_CAR, vary
 
 
 def train(sitting: Sitting) -> tuple[DoubleDQN | Cloning, Recordings]:
@@ -32,7 +32,7 @@ def train(sitting: Sitting) -> tuple[DoubleDQN | Cloning, Recordings]:
     while goes_on:
         learning_rate = settings.learning_rate * (0.55 + 0.45 * np.cos(np.pi * min(1.0, progress.share)))
         batch = recordings.sample(settings.batch, settings.n_step, settings.gamma)
-        vary(rng, batch.observation, batch.next_observation)
+        vary(rng, ONE_CAR, batch.observation, batch.next_observation)
         progress.actions += np.bincount(batch.action, minlength=len(progress.actions))
         progress.learnt(*learner.learn(batch, learning_rate))
         frames += settings.batch

@@ -24,9 +24,9 @@ from sim_bridge.rollout import SCALE
 from trainer.hyperparameters import Hyperparameters
 from trainer.learner import Learner, as_input
 from trainer.muon import Muon
-from trainer.practice import CELLS, FACTS, UNKNOWN, Lesson, Practice
+from trainer.practice import CELLS, FACTS, MOST_ACROSS, UNKNOWN, Lesson, Practice
 from trainer.sitting import Sitting
-from trainer.variation import vary
+from trainer.variation import ALL_ROOMS, vary
 
 WARM_UP = 200  # updates until the learning rate is reached
 
@@ -54,7 +54,7 @@ class Regression(Learner):
         """One update. Returns the Huber loss of the advantages and the mean return of the best actions, scaled."""
         lesson.mirror(self._rng.uniform(size=len(lesson.values)) < 0.5, self._mirrored_action)
         if self.settings.vary:
-            vary(self._rng, lesson.observation, share=self.settings.vary, labels=lesson.road, unknown=UNKNOWN)
+            vary(self._rng, ALL_ROOMS, lesson.observation, labels=lesson.road, unknown=UNKNOWN)
         goals = SCALE * lesson.values
         loss = self._learn(lesson.observation, goals, lesson.facts, lesson.road, np.float32(learning_rate))
         return float(loss), float(goals.max(axis=1).mean())
@@ -68,7 +68,7 @@ class Regression(Learner):
             loss = tf.reduce_mean(keras.losses.huber(goals - goal_value, advantage))
             value_loss = tf.reduce_mean(keras.losses.huber(goal_value, value))
             facts_loss = tf.reduce_mean(tf.abs(told - facts))
-            road_loss = tf.reduce_mean(known * tf.abs(seen - tf.cast(road, tf.float32) / 127))
+            road_loss = tf.reduce_mean(known * tf.abs(seen - MOST_ACROSS / 127 * tf.cast(road, tf.float32)))
             total = loss + 0.1 * value_loss + self.settings.facts * (facts_loss + road_loss)
         variables = self._taught.trainable_variables
         gradients, _ = tf.clip_by_global_norm(tape.gradient(total, variables), self.settings.gradient_clip)
