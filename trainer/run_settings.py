@@ -84,7 +84,11 @@ def command_of(
     without = Hyperparameters(**(load_preset(preset) if preset else {}))
     for name, value in hyperparameters:
         if value != getattr(without, name):
-            words += [f"--{name.replace('_', '-')}", str(value)]
+            option = name.replace("_", "-")
+            if isinstance(value, bool):
+                words.append(f"--{option}" if value else f"--no-{option}")
+            else:
+                words += [f"--{option}", str(value)]
     return shlex.join(words)
 
 

@@ -24,11 +24,13 @@ from trainer.hyperparameters import Hyperparameters
 from trainer.int8 import equalise, int8_network, round_with_feedback, shift_bias
 from trainer.muon import STEP, Muon, orthogonal
 from trainer.network import DEGREE, TRUNKS, advantage_basis, q_network
-from trainer.places import decode_weights, encode_weights
+from trainer.places import Places, decode_weights, encode_weights
 from trainer.practice import CELLS, FACTS, UNKNOWN, Lesson
+from trainer.presets import load_preset
 from trainer.progress import Progress
 from trainer.replay import Batch
 from trainer.rolled_out import Regression
+from trainer.run_settings import Budget, command_of
 from trainer.tensorboard import TensorBoard
 
 CONTRACT = Contract()
@@ -181,6 +183,13 @@ def test_regression_learns_the_returns_of_all_actions_and_the_facts() -> None:
     other = Regression(contract, Hyperparameters(seed=4, network="large"))
     other.restore(state)
     np.testing.assert_allclose(other.advantages(white), learner.advantages(white), atol=1e-5)
+
+
+def test_a_switch_is_repeated_as_it_is_typed() -> None:
+    budget = Budget(5, None)
+    real = Hyperparameters(**load_preset("real") | {"vary": False})
+    assert command_of(real, "real", budget, Places(), None).endswith(" --preset real --no-vary")
+    assert command_of(Hyperparameters(vary=True), None, budget, Places(), None).endswith(" --minutes 5 --vary")
 
 
 @pytest.mark.parametrize("shape", [(64, 32), (16, 144), (96, 96)])
