@@ -29,8 +29,13 @@ def test_help_imports_nothing_heavy(manage) -> None:
 def test_every_hyperparameter_is_an_argument_with_its_default(manage) -> None:
     text = re.sub(r"[│\s]+", " ", manage("train", "--help", env={"COLUMNS": "200", "PATH": ""}).stdout)
     for name, field in Hyperparameters.model_fields.items():
-        assert f"--{name.replace('_', '-')}" in text
-        assert f"[default: {field.default}]" in text
+        option = name.replace("_", "-")
+        default = field.default
+        if isinstance(default, bool):  # two options, of which one is the default
+            assert f"--no-{option}" in text
+            default = option if default else f"no-{option}"
+        assert f"--{option}" in text
+        assert f"[default: {default}]" in text
 
 
 @pytest.mark.parametrize(
