@@ -6,7 +6,7 @@ import numpy as np
 
 from sim_bridge.bicycle import Bicycles
 
-BEHIND_POINTS, AHEAD_POINTS = 12, 80  # of a centre line, 0.05 m apart: the stretch of road that a picture shows
+_BEHIND_POINTS, _AHEAD_POINTS = 12, 80  # of a centre line, 0.05 m apart: the stretch of road that a picture shows
 _WINDOW = np.arange(-12, 13)  # centre-line points searched about the last nearest one: ± 0.6 m, twice the fastest step
 
 
@@ -77,7 +77,7 @@ class Motion:
 
         Of the stretch from 0.6 m behind the car to 4 m ahead of it; NaN for a point that is NaN or beyond its end.
         """
-        stretch = self._nearest[car] + np.arange(-BEHIND_POINTS, AHEAD_POINTS, 2)
+        stretch = self._nearest[car] + np.arange(-_BEHIND_POINTS, _AHEAD_POINTS, 2)
         stretch %= self._point_count[car]
         line_m, (tangent_x, tangent_y) = self._points[car, stretch], self._tangents[car, stretch].T
         from_line_m = points_m[:, None] - line_m

@@ -119,9 +119,9 @@ class Simulator(Motion):
         rows = spec.crop_top + (middle * (spec.frame_height - spec.crop_top)).astype(int)
         columns = (middle * spec.frame_width).astype(int)
         pixels = (rows[:, None] * spec.frame_width + columns).ravel()
-        return self.across_road(car, self.worlds[car].camera.floor_m(pixels, *self._seen(car)[:3])).reshape(
-            cells, cells
-        )
+        x_m, y_m, heading_rad, *_ = self._seen(car)
+        floor_m = self.worlds[car].camera.floor_m(pixels, x_m, y_m, heading_rad)
+        return self.across_road(car, floor_m).reshape(cells, cells)
 
     def _seen(self, car: int) -> tuple[float, ...]:
         """Where the frame of this period was taken from: as `_stand`."""

@@ -17,13 +17,14 @@ class Learner:
     """A Q network that learns. Each kind of learner adds its update and names what it changes."""
 
     normalised: ClassVar[bool] = False  # whether its network has batch normalisation
+    optimizer: ClassVar[type[keras.optimizers.Adam]] = keras.optimizers.Adam
 
     def __init__(self, contract: Contract, settings: Hyperparameters) -> None:
         keras.utils.set_random_seed(settings.seed)
         self.contract, self.settings = contract, settings
         self.online = self._network()
         self._choose = self._compiled(self._advantages)
-        self._optimizer = keras.optimizers.Adam(settings.learning_rate, epsilon=1.5e-4)
+        self._optimizer = self.optimizer(settings.learning_rate, epsilon=1.5e-4)
         self._mirrored_action = np.array([contract.actions.mirrored(a) for a in range(len(contract.actions))])
         # Of a stream of its own: what is mirrored must have nothing to do with what is drawn from a memory.
         self._rng = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(1,)))

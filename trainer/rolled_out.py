@@ -35,6 +35,7 @@ class Regression(Learner):
     """A Q network and facts beside it, learnt from returns of all actions."""
 
     normalised = True
+    optimizer = Muon
 
     def __init__(self, contract: Contract, settings: Hyperparameters) -> None:
         super().__init__(contract, settings)
@@ -42,7 +43,6 @@ class Regression(Learner):
         facts = keras.layers.Dense(len(FACTS), name="facts")(understood)
         road = keras.layers.Dense(CELLS * CELLS, name="road")(understood)
         self._taught = keras.Model(self.online.input, [*self.online.outputs, facts, road])
-        self._optimizer = Muon(settings.learning_rate, epsilon=1.5e-4)
         self._optimizer.build(self._taught.trainable_variables)
         self._learn = self._compiled(self._update)
 

@@ -165,6 +165,14 @@ def test_where_the_road_is_seen_is_where_the_picture_shows_its_edges() -> None:
         assert (left_of_centre_m[-10:] > 0).all()
 
 
+def test_of_a_lost_frame_the_road_is_that_of_the_one_before() -> None:
+    simulator = Simulator(1, EVALUATION | {"dropped": Always(1.0)}, 6, SPEC)
+    before = simulator.road_seen(0, 16)
+    for _ in range(8):
+        simulator.step(np.full(1, 1.0), np.full(1, 0.2))
+    np.testing.assert_allclose(np.clip(simulator.road_seen(0, 16)[8:], -1, 1), np.clip(before[8:], -1, 1), atol=0.05)
+
+
 def test_what_lies_beyond_the_stretch_ahead_or_shows_no_floor_is_not_told() -> None:
     simulator = Simulator(1, EVALUATION, 6, SPEC)
     on_road_m = np.stack([simulator.road_ahead_m(distance_m)[0] for distance_m in (0.0, 2.0, 3.5, 5.0)])
