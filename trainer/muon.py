@@ -38,8 +38,12 @@ def orthogonal(matrix: tf.Tensor) -> tf.Tensor:
     tall = matrix.shape[0] >= matrix.shape[1]
     x = matrix if tall else tf.transpose(matrix)
     x /= tf.norm(x) + 1e-7
+    # Each iteration is x times a polynomial of x'x. They commute, so the long side need only be multiplied at the ends.
+    squared, product, unit = tf.matmul(x, x, transpose_a=True), tf.eye(x.shape[1]), tf.eye(x.shape[1])
     linear, cubic, quintic = QUINTIC
     for _ in range(ITERATIONS):
-        squared = tf.matmul(x, x, transpose_a=True)
-        x = linear * x + tf.matmul(x, cubic * squared + quintic * tf.matmul(squared, squared))
+        factor = linear * unit + cubic * squared + quintic * tf.matmul(squared, squared)
+        product = tf.matmul(product, factor)
+        squared = tf.matmul(tf.matmul(factor, squared), factor)
+    x = tf.matmul(x, product)
     return x if tall else tf.transpose(x)
