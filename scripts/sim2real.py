@@ -31,7 +31,8 @@ from trainer.evaluation import Chooser, TrackResult, drive_tracks, greedy, summa
 
 PAGE, BEGIN, END = PROJECT / "docs" / "sim2real.md", "<!-- measured -->", "<!-- measured: end -->"
 TRACKS, LAPS = 200, 5  # in closed loop
-SHORT = 50, 1  # tracks and laps, where policies and worlds are compared
+SHORT = 50, 1  # tracks and laps, where decodings are compared
+EACH = 100, 1  # and where kinds of worlds are
 BATCH = 25  # cars at once in a process
 SEED = 0
 # Worlds of `real` that are easier in one respect, to see what it fails by.
@@ -40,12 +41,35 @@ NO_DISTRACTION: Table = {name: Always(0) for name in (
     "zebras", "stop_lines", "line_worn", "line_missing", "noise_rows", "jpeg_quality",
 )}  # fmt: skip
 TWO_EDGES: Table = {"lines": Choice({("left", "right"): 5, ("left", "right", "dashes"): 4})}
+# Groups of the table's lines, each from its first to its last.
+GROUPS = {
+    "car": ("wheelbase_m", "motor_lag_s"),
+    "track": ("track_shape", "road_sway"),
+    "floor": ("floor", "floor_colour2"),
+    "fill of the road": ("fill", "mat_m"),
+    "lines": ("lines", "line_worn"),
+    "stray lines and shapes": ("roads_across", "stray_shapes"),
+    "walls and things": ("walls", "things"),
+    "light": ("light", "mirror_smear_m"),
+    "lens, and how it is mounted": ("camera_fov_deg", "camera_area"),
+    "camera's chip": ("gain", "noise_rows"),
+    "view of the car itself": ("own_shadow", "body_colour"),
+    "starts": ("start_offset", "start_heading_deg"),
+}
+
+
+def as_in_evaluation(group: str) -> Table:
+    """The worlds of `real`, but for a group of lines, which are those of the default evaluation."""
+    names, (first, last) = list(REAL), GROUPS[group]
+    return REAL | {name: EVALUATION[name] for name in names[names.index(first) : names.index(last) + 1]}
+
+
 EASIER = {
     "as it is": REAL,
     "no glare, shadows, stray or worn lines": REAL | NO_DISTRACTION,
     "only roads of two edges": REAL | TWO_EDGES,
     "both": REAL | NO_DISTRACTION | TWO_EDGES,
-}
+} | {f"the {group} of the default evaluation": as_in_evaluation(group) for group in GROUPS}
 SMOOTHED_S = 1.0  # where people steer by keys, all or nothing, pulses of a third of a second make up a bend
 LEAST_TURN = 0.02  # of the range of -1 to +1: a servo's deadband, about
 
@@ -71,7 +95,7 @@ def main() -> None:
 
 def _when(model: Model) -> str:
     measured = f"`{model.manifest.command}`, int8, measured on {here_and_now()}."
-    return f"{measured} Closed loop: {TRACKS} worlds, {LAPS} laps each; the other tables: {SHORT[0]} worlds, one lap."
+    return f"{measured} Closed loop: {TRACKS} worlds, {LAPS} laps each; the other tables: one lap."
 
 
 def _scores(model: Model, contract: Contract, tubs: dict[str, Tub], *, still: bool = False) -> dict[str, ClipScore]:
@@ -142,8 +166,8 @@ def _closed_loop(cars: "Cars") -> str:
 def _easier(cars: "Cars") -> str:
     rows = ["| worlds of `real` | laps finished | metres for each time it leaves the road |", "|---|---|---|"]
     for what, table in EASIER.items():
-        driven, _ = cars.drive(table, *SHORT)
-        rows.append(f"| {what} | {summarise(driven).finished} of {SHORT[0]} | {_metres_each(driven)} |")
+        driven, _ = cars.drive(table, *EACH)
+        rows.append(f"| {what} | {summarise(driven).finished} of {EACH[0]} | {_metres_each(driven)} |")
     return "\n".join(rows)
 
 

@@ -40,7 +40,7 @@ FACTS = ("offset", "heading", *(f"bend at {ahead_m} m" for ahead_m in AHEAD_M), 
 CELLS = 16  # x CELLS parts of a picture, of each of which is told where on the road it lies
 MOST_ACROSS = 1.5  # half widths: what lies further out is beside the road, no matter how far
 UNKNOWN = -128  # of a part that shows no floor
-_FACT_SCALE = np.array([1, 1.5, 1.5, 1, 0.8, -0.7], np.float32)  # to a standard deviation near 0.5, + left
+FACT_SCALE = np.array([1, 1.5, 1.5, 1, 0.8, -0.7], np.float32)  # to a standard deviation near 0.5, + left
 
 
 @dataclass
@@ -212,7 +212,7 @@ def facts(simulator: Simulator) -> np.ndarray:
     state = simulator.state
     bends = [simulator.road_turn(ahead_m) for ahead_m in AHEAD_M]
     told = [state.offset_m / state.half_width_m, state.heading_error_rad, *bends, simulator.bicycles.steering]
-    return np.stack(told, axis=1).astype(np.float32) * _FACT_SCALE
+    return np.stack(told, axis=1).astype(np.float32) * FACT_SCALE
 
 
 def road_told(simulator: Simulator, car: int) -> np.ndarray:

@@ -44,7 +44,7 @@ class Regression(Learner):
         road = keras.layers.Dense(CELLS * CELLS, name="road")(understood)
         self._taught = keras.Model(self.online.input, [*self.online.outputs, facts, road])
         self._optimizer.build(self._taught.trainable_variables)
-        self._learn = self._compiled(self._update)
+        self._learn, self._tell = self._compiled(self._update), self._compiled(self._told)
 
     @property
     def _parts(self) -> Mapping[str, keras.Model | keras.optimizers.Optimizer]:
@@ -58,6 +58,13 @@ class Regression(Learner):
         goals = SCALE * lesson.values
         loss = self._learn(lesson.observation, goals, lesson.facts, lesson.road, np.float32(learning_rate))
         return float(loss), float(goals.max(axis=1).mean())
+
+    def facts(self, observation: np.ndarray) -> np.ndarray:
+        """What it takes the facts to be, uint8 (B, size, size, stack) -> float32 (B, facts), as a Lesson has them."""
+        return self._tell(observation).numpy()
+
+    def _told(self, observation: tf.Tensor) -> tf.Tensor:
+        return self._taught(as_input(observation), training=False)[2]
 
     def _update(self, observation, goals, facts, road, learning_rate):
         goal_value = tf.reduce_mean(goals, axis=1, keepdims=True)  # the advantages' mean is 0
@@ -99,16 +106,20 @@ def train(sitting: Sitting) -> tuple[Learner, Practice]:
         updates_here, goes_on = 0, True
         while goes_on:
             _check(practice)
-            learning_rate = settings.learning_rate * (0.51 + 0.49 * np.cos(np.pi * min(1.0, progress.share)))
-            learning_rate *= min(1.0, (1 + updates_here) / WARM_UP)
             practice.advise(learner.decide)
             lesson = practice.draw(settings.batch)
-            progress.learnt(*learner.learn(lesson, learning_rate))
+            progress.learnt(*learner.learn(lesson, learning_rate(settings, progress.share, updates_here)))
             progress.actions += np.bincount(lesson.values.argmax(axis=1), minlength=len(progress.actions))  # the best
             updates_here += 1
             # The last network is the best: nothing is bootstrapped, and the learning rate falls to nothing.
             goes_on = sitting.tell(practice.frames, sitting.validate, last_is_best=True)
     return learner, practice
+
+
+def learning_rate(settings: Hyperparameters, share: float, updates: int) -> float:
+    """After a share of the training and so many updates: a cosine, down to a fiftieth."""
+    falling = settings.learning_rate * (0.51 + 0.49 * np.cos(np.pi * min(1.0, share)))
+    return falling * min(1.0, (1 + updates) / WARM_UP)
 
 
 def _check(practice: Practice) -> None:

@@ -3,6 +3,8 @@ import pytest
 
 from models.decision import Decisions
 from scripts import sim2real
+from sim_bridge.distributions import EVALUATION
+from sim_bridge.real import REAL
 
 PERIOD_S = 0.05
 
@@ -45,3 +47,12 @@ def test_who_pulses_is_not_to_be_matched_by_one_who_steers_smoothly() -> None:
     assert sim2real.smoothed_human(bends, *moments) > 0.99
     pulses = np.where(t_s % 0.8 < 0.4 * np.abs(bends), np.sign(bends), 0.0)  # the same bends, by keys
     assert 0.4 < sim2real.smoothed_human(pulses, *moments) < 0.8
+
+
+def test_each_line_of_the_table_is_in_one_group() -> None:
+    """But for the draws that are the same anywhere."""
+    replaced = [
+        name for group in sim2real.GROUPS for name, one in sim2real.as_in_evaluation(group).items() if one != REAL[name]
+    ]
+    assert len(replaced) == len(set(replaced))
+    assert set(replaced) == {name for name in REAL if REAL[name] != EVALUATION[name]}

@@ -13,6 +13,8 @@ from PIL import Image
 
 from errors import UserError
 from models.contract import ActionTable, Contract
+from scripts.reading import read
+from sim_bridge.rollout import SCALE
 from storage.files import StorageError
 from storage.npz import pack
 from trainer.checkpoint import CheckpointError, load_best, load_checkpoint, save_best, save_checkpoint
@@ -25,7 +27,7 @@ from trainer.int8 import equalise, int8_network, round_with_feedback, shift_bias
 from trainer.muon import STEP, Muon, orthogonal
 from trainer.network import DEGREE, TRUNKS, advantage_basis, q_network
 from trainer.places import Places, decode_weights, encode_weights
-from trainer.practice import CELLS, FACTS, UNKNOWN, Lesson
+from trainer.practice import CELLS, FACT_SCALE, FACTS, UNKNOWN, Lesson
 from trainer.presets import load_preset
 from trainer.progress import Progress
 from trainer.replay import Batch
@@ -440,3 +442,26 @@ def test_tensorboard_on_a_full_disk_is_one_line(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert "\n" not in str(caught.value)
+
+
+def test_how_a_network_reads_is_told_in_half_widths_and_rad() -> None:
+    """Of one that halves each place, adds 0.2 rad to each heading, and whose values are right but for a constant."""
+    rng = np.random.default_rng(4)
+    true = rng.uniform(-0.8, 0.8, (64, len(FACTS)))
+    values = rng.uniform(-1, 1, (64, len(CONTRACT.actions)))
+
+    class Reader:
+        def advantages(self, _: np.ndarray) -> np.ndarray:
+            return SCALE * (values - values.mean(axis=1, keepdims=True))
+
+        def facts(self, _: np.ndarray) -> np.ndarray:
+            told = true.copy()
+            told[:, FACTS.index("offset")] /= 2
+            told[:, FACTS.index("heading")] += 0.2
+            return told * FACT_SCALE
+
+    reading = read(Reader(), [lesson(np.zeros((64, *SHAPE), np.uint8), values + 3, true * FACT_SCALE)])
+    assert reading.loss == pytest.approx(0, abs=1e-6)
+    assert reading.slope == pytest.approx(0.5, abs=1e-3)
+    assert reading.heading_rad == pytest.approx(0.2, abs=1e-3)
+    assert reading.place == pytest.approx(np.sqrt(np.mean(true[:, FACTS.index("offset")] ** 2)) / 2, abs=1e-3)
