@@ -98,6 +98,20 @@ class Motion:
             setattr(imagined, name, np.repeat(getattr(self, name), copies))
         return imagined
 
+    def misjudged(self, left_m: np.ndarray, turned_rad: np.ndarray) -> "Motion":
+        """The same cars as somebody sees them who errs: each, (n,), so far further left across its road, and turned so
+        much further left about its centre."""
+        seen = self.imagine(1)
+        road_rad, heading_rad = np.arctan2(*self._tangent.T[::-1]), self.bicycles.heading_rad + turned_rad
+        centre_x_m, centre_y_m = self.centre_m().T
+        seen.bicycles.heading_rad = heading_rad
+        behind_m = self.bicycles.wheelbase_m / 2  # of the centre stands the rear axle
+        seen.bicycles.x_m = centre_x_m - left_m * np.sin(road_rad) - behind_m * np.cos(heading_rad)
+        seen.bicycles.y_m = centre_y_m + left_m * np.cos(road_rad) - behind_m * np.sin(heading_rad)
+        seen._locate()
+        seen.state = seen._where(self.state.progress_m)
+        return seen
+
     def _locate(self) -> None:
         """Find each car's nearest centre-line point, near its last one, and how far along the road that is.
 
