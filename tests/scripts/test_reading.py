@@ -18,7 +18,7 @@ def reading(*options: str) -> subprocess.CompletedProcess[str]:
 def test_too_few_pictures_are_refused_in_one_line() -> None:
     refused = reading("--pictures", "100")
     assert refused.returncode == 2
-    assert "at least 20480 pictures" in refused.stderr
+    assert "at least 10240 pictures" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 
@@ -26,7 +26,7 @@ def test_too_few_pictures_are_refused_in_one_line() -> None:
 def test_variants_learn_from_the_same_pictures_and_are_asked_about_others() -> None:
     page = PROJECT / "docs" / "sim2real.md"
     before = page.read_bytes()
-    done = reading("--pictures", "20480", "--updates", "150", "--only", "as the preset", "--only", "Adam")
+    done = reading("--pictures", "10240", "--updates", "150", "--only", "as the preset", "--only", "Adam")
     assert done.returncode == 0, done.stderr
     rows = [[cell.strip(" *") for cell in row.split("|")[1:-1]] for row in done.stdout.splitlines()]
     assert [row[0] for row in rows] == ["as the preset", "Adam"]
