@@ -106,12 +106,13 @@ class Practice:
         """Whether the process still drives."""
         return self._process.is_alive()
 
-    def draw(self, count: int) -> Lesson:
-        """`count` moments out of the memory, with replacement."""
+    def draw(self, count: int, every: int = VALUED_EVERY) -> Lesson:
+        """`count` moments out of the memory, with replacement. every: steps, a multiple of VALUED_EVERY; what lies
+        between is not drawn."""
         views, values, facts, road, age = self._arrays
         newest = self._done.value  # slots from here on may be in the writing
         oldest = max(0, newest - self._steps + self._stack + 1)
-        valued = self._rng.integers(-(-oldest // VALUED_EVERY), -(-newest // VALUED_EVERY), count) * VALUED_EVERY
+        valued = self._rng.integers(-(-oldest // every), -(-newest // every), count) * every
         slot, car = valued % self._steps, self._rng.integers(0, self._cars, count)
         return Lesson(stacked(views, age, slot, car, self._stack), values[slot, car], facts[slot, car], road[slot, car])
 

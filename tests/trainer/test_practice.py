@@ -11,7 +11,7 @@ from models.decision import Decisions
 from sim_bridge.distributions import TABLES
 from sim_bridge.scene import Always
 from sim_bridge.simulator import Simulator
-from trainer.practice import CELLS, FACTS, UNKNOWN, Practice, facts, road_told
+from trainer.practice import CELLS, FACTS, UNKNOWN, VALUED_EVERY, Practice, facts, road_told
 
 CONTRACT = Contract()
 MIRRORED = np.array([CONTRACT.actions.mirrored(action) for action in range(7)])
@@ -46,6 +46,8 @@ def test_only_moments_that_were_valued_are_drawn() -> None:
             assert practice.alive
             time.sleep(0.05)
         assert (practice.draw(500).values.std(axis=1) > 0).all()
+    moments = [len(np.unique(practice.draw(500, every=steps).values, axis=0)) for steps in (VALUED_EVERY, 10)]
+    assert moments[1] <= moments[0] / 4
 
 
 def test_mirrored_twice_is_as_it_was(practice: Practice) -> None:
