@@ -268,6 +268,18 @@ def test_the_exported_network_gives_the_advantages_exactly() -> None:
     np.testing.assert_allclose(shifted, expected - np.arange(7.0), atol=1e-5)
 
 
+@pytest.mark.parametrize(("trunk", "stated"), [("small", 0.7e6), ("large", 6.7e6), ("largest", 15.3e6)])
+def test_no_network_has_more_products_than_a_pi_bears(trunk: str, stated: float) -> None:
+    """20 million; and what trainer/network.py says of each is so."""
+    products = 0
+    for layer in q_network(CONTRACT, TRUNKS[trunk]).layers:
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+            rows_and_columns = layer.output.shape[1:-1]
+            products += np.prod(layer.kernel.shape) * np.prod(rows_and_columns)
+    assert products == pytest.approx(stated, rel=0.02)
+    assert products < 20e6
+
+
 @pytest.mark.parametrize("trunk", TRUNKS)
 def test_normalisation_is_folded_into_what_is_exported(trunk: str) -> None:
     """Of a network that has learnt for a while, with statistics that are not those it began with."""
