@@ -102,9 +102,11 @@ def main() -> None:
         took_s = learn(learner, practice, chosen.updates, variant.every)
         seen = [practice.draw(preset.batch, variant.every) for _ in range(ASKED)]
         own, others = read(learner, seen), read(learner, unseen)
+        told = (
+            f"{others.place:.2f} | {others.heading_rad:.2f} | {others.slope:.2f}" if learner.settings.facts else "| |"
+        )
         rows.append(
-            f"| {name} | {own.loss:.3f} | **{others.loss:.3f}** | {others.place:.2f} | {others.heading_rad:.2f} "
-            f"| {others.slope:.2f} | {1e3 * took_s / chosen.updates:.0f} |"
+            f"| {name} | {own.loss:.3f} | **{others.loss:.3f}** | {told} | {1e3 * took_s / chosen.updates:.0f} |"
         )
         print(rows[-1], flush=True)
     if not chosen.only:
