@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
+from models.contract import ObservationSpec
 from models.decision import Decisions
 from scripts import sim2real
 from sim_bridge.distributions import EVALUATION
 from sim_bridge.real import REAL
+from sim_bridge.simulator import Simulator
 
 PERIOD_S = 0.05
 
@@ -49,10 +51,12 @@ def test_who_pulses_is_not_to_be_matched_by_one_who_steers_smoothly() -> None:
     assert 0.4 < sim2real.smoothed_human(pulses, *moments) < 0.8
 
 
-def test_each_line_of_the_table_is_in_one_group() -> None:
-    """But for the draws that are the same anywhere."""
+def test_each_line_of_the_table_is_in_one_group_and_all_worlds_can_be_drawn() -> None:
+    """But for the draws that are the same anywhere, and for the walls."""
     replaced = [
         name for group in sim2real.GROUPS for name, one in sim2real.as_in_evaluation(group).items() if one != REAL[name]
     ]
     assert len(replaced) == len(set(replaced))
-    assert set(replaced) == {name for name in REAL if REAL[name] != EVALUATION[name]}
+    assert set(replaced) == {name for name in REAL if REAL[name] != EVALUATION[name]} - {"walls", "wall_gap_m"}
+    for group in sim2real.GROUPS:
+        Simulator(12, sim2real.as_in_evaluation(group), 0, ObservationSpec())
