@@ -23,7 +23,7 @@ from sim_bridge.simulator import Simulator
 from trainer.evaluation import TrackResult, drive_tracks, summarise
 
 PAGE, BEGIN, END = PROJECT / "docs" / "sim2real.md", "<!-- misjudged -->", "<!-- misjudged: end -->"
-WORLDS, BATCH, SEED = 200, 25, 0
+WORLDS, BATCH, SEED = 100, 25, 0
 # Standard deviations: of the place in half widths of the road, of the heading in rad.
 ERRORS = ((0.0, 0.0), (0.4, 0.0), (0.0, 0.16), (0.2, 0.08), (0.4, 0.08), (0.2, 0.16), (0.4, 0.16), (0.5, 0.22))
 CORRELATION_S = 0.5  # of what comes and goes
