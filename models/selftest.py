@@ -19,7 +19,7 @@ from settings import PROJECT
 
 MOST_OF_PERIOD = 0.5  # of the control period, for a decision: camera, guardian and page need the rest
 _DECISIONS = 50
-_LEAST_NS = 50_000_000  # of a processor's time in all: five of such steps
+_LEAST_NS = 50_000_000  # of a processor's time in all, where it may be counted in steps of 10 ms
 _MOST_MEMORY_BYTES = 2 << 30
 _MOST_CPU_S = 60  # a Pi 4 needs 3; of the processor, not of the clock: it must not fail for what else runs
 _LONGEST_S = 600

@@ -16,6 +16,7 @@ import numpy as np
 from models.contract import ActionTable, Contract
 from models.decision import Decisions, decide
 from scripts.pages import here_and_now, put_into
+from scripts.sim2real import metres_each
 from settings import PROJECT
 from sim_bridge.distributions import TABLES
 from sim_bridge.rollout import SCALE, rolled_out_values
@@ -41,10 +42,8 @@ def main() -> None:
         for place, heading_rad in ERRORS:
             batches = pool.map(partial(drive, place, heading_rad), range(0, WORLDS, BATCH))
             driven = [one for batch in batches for one in batch]
-            left = sum(one.off_road for one in driven)
-            each_m = f"{sum(one.driven_m for one in driven) / left:.0f}" if left else "-"
             finished = summarise(driven).finished
-            rows.append(f"| {place} | {heading_rad} | {finished} of {WORLDS} | {each_m} |")
+            rows.append(f"| {place} | {heading_rad} | {finished} of {WORLDS} | {metres_each(driven)} |")
             print(rows[-1], flush=True)
     put_into(PAGE, BEGIN, END, "\n".join(rows))
 

@@ -158,7 +158,7 @@ def _closed_loop(cars: "Cars") -> str:
         both = sum(one.finished and two.finished for one, two in zip(driven, by_teacher, strict=True))
         rows.append(
             f"| {table} | {summarise(by_teacher).finished} of {TRACKS} | {summarise(driven).finished} "
-            f"| {both / max(1, summarise(by_teacher).finished):.1%} | {_metres_each(driven)} |"
+            f"| {both / max(1, summarise(by_teacher).finished):.1%} | {metres_each(driven)} |"
         )
     return "\n".join(rows)
 
@@ -167,11 +167,12 @@ def _easier(cars: "Cars") -> str:
     rows = ["| worlds of `real` | laps finished | metres for each time it leaves the road |", "|---|---|---|"]
     for what, table in EASIER.items():
         driven, _ = cars.drive(table, *EACH)
-        rows.append(f"| {what} | {summarise(driven).finished} of {EACH[0]} | {_metres_each(driven)} |")
+        rows.append(f"| {what} | {summarise(driven).finished} of {EACH[0]} | {metres_each(driven)} |")
     return "\n".join(rows)
 
 
-def _metres_each(driven: list[TrackResult]) -> str:
+def metres_each(driven: list[TrackResult]) -> str:
+    """Driven for each time that a car left the road, or - where none did."""
     left = sum(one.off_road for one in driven)
     return f"{sum(one.driven_m for one in driven) / left:.0f}" if left else "-"
 
