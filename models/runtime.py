@@ -21,7 +21,8 @@ class RuntimeMissing(UserError):
     """No TFLite runtime is installed."""
 
 
-def _interpreter_module() -> ModuleType:
+def interpreter_module() -> ModuleType:
+    """The runtime's Python module, which has Interpreter. Raises RuntimeMissing."""
     for name in RUNTIMES:
         try:
             return importlib.import_module(f"{name}.interpreter")
@@ -52,7 +53,7 @@ class TFLitePolicy:
 
         Raises RuntimeMissing without a runtime, ValueError for a file that is no model of one image in, one row out.
         """
-        module = _interpreter_module()
+        module = interpreter_module()
         self.runtime = module.__name__.partition(".")[0]
         try:
             with _silent_stderr():

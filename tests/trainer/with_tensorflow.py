@@ -13,6 +13,7 @@ from PIL import Image
 
 from errors import UserError
 from models.contract import ActionTable, Contract
+from scripts.knowing import UNITS, remembered
 from scripts.reading import read
 from sim_bridge.rollout import SCALE
 from storage.files import StorageError
@@ -455,6 +456,18 @@ def test_tensorboard_on_a_full_disk_is_one_line(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert "\n" not in str(caught.value)
+
+
+def test_a_memory_is_that_of_the_layer_that_learnt_it() -> None:
+    rng = np.random.default_rng(0)
+    understood = rng.normal(size=(1, 7, 20)).astype(np.float32)
+    layer = keras.layers.GRU(UNITS, return_sequences=True)
+    layer(understood)
+    layer.set_weights([rng.normal(0, 0.3, weights.shape) for weights in layer.get_weights()])
+    memory = np.zeros(UNITS, np.float32)
+    for step, expected in enumerate(np.asarray(layer(understood))[0]):
+        memory = remembered(understood[0, step], memory, layer.get_weights())
+        assert memory == pytest.approx(expected, abs=1e-5)
 
 
 def test_how_a_network_reads_is_told_in_half_widths_and_rad() -> None:

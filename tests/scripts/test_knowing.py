@@ -1,0 +1,128 @@
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.contract import Contract
+from scripts.knowing import HIDDEN, REFERENCE_PER_M, UNITS, InTurn, Mind, own_command
+from settings import PROJECT
+from sim_bridge.real import REAL
+from sim_bridge.scene import Always, Uniform
+from sim_bridge.simulator import Simulator
+
+CONTRACT = Contract()
+FEATURES, ACTIONS = 5, len(CONTRACT.actions)
+
+
+def knowing(*options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "scripts.knowing", *options]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+
+
+def picture(grey: int, *, first: bool = False) -> np.ndarray:
+    """An observation, all of one grey; at the start of a drive all of the stack is."""
+    observation = np.full(CONTRACT.observation.shape, grey, np.uint8)
+    if not first:
+        observation[..., 0] = 0
+    return observation
+
+
+def trunk(observation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    understood = np.full(FEATURES, observation[0, 0, -1] / 255, np.float32)
+    return understood, np.arange(ACTIONS, dtype=np.float32)
+
+
+@pytest.fixture
+def weights() -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    shapes = [
+        (FEATURES, 3 * UNITS), (UNITS, 3 * UNITS), (2, 3 * UNITS),
+        (FEATURES + UNITS, HIDDEN), (HIDDEN,), (HIDDEN, 3), (3,), (3, ACTIONS),
+    ]  # fmt: skip
+    return [rng.normal(0, 0.3, shape).astype(np.float32) for shape in shapes]
+
+
+def test_what_was_seen_before_counts_until_a_new_drive_begins(weights: list[np.ndarray]) -> None:
+    mind = Mind(trunk, weights, 1.0, remembers=True)
+    at_first = mind.advantages(picture(100, first=True))
+    mind.advantages(picture(250))
+    later = mind.advantages(picture(100))
+    assert np.abs(later - at_first).max() > 0.1
+    assert mind.advantages(picture(100, first=True)) == pytest.approx(at_first)
+
+
+def test_who_does_not_remember_says_the_same_of_the_same_picture(weights: list[np.ndarray]) -> None:
+    mind = Mind(trunk, weights, 1.0, remembers=False)
+    before = mind.advantages(picture(100))
+    mind.advantages(picture(250))
+    assert mind.advantages(picture(100)) == pytest.approx(before)
+
+
+def test_the_word_of_the_new_layers_counts_for_its_share(weights: list[np.ndarray]) -> None:
+    none, part, full = (
+        Mind(trunk, weights, share, remembers=True).advantages(picture(100)) for share in (0.0, 0.4, 1.0)
+    )
+    assert none == pytest.approx(np.arange(ACTIONS))
+    assert part == pytest.approx(0.6 * none + 0.4 * full, rel=1e-4)
+
+
+def test_a_picture_and_its_mirror_image_are_remembered_apart(weights: list[np.ndarray]) -> None:
+    in_turn = InTurn(*(Mind(trunk, weights, 1.0, remembers=True) for _ in range(2)))
+    alone = Mind(trunk, weights, 1.0, remembers=True)
+    for grey in (10, 200, 90):
+        said = in_turn.advantages(picture(grey))
+        in_turn.advantages(picture(255 - grey))
+        assert said == pytest.approx(alone.advantages(picture(grey)))
+
+
+def test_who_knows_his_steering_turns_any_car_alike() -> None:
+    """By the circle that each of them drives, once its wheels have come to rest."""
+    cars, steering = 20, 0.4
+    even = {"steering_uneven": Always(0.0), "slip_s2_m2": Always(0.0), "full_lock_deg": Uniform(26, 32)}
+    simulator = Simulator(cars, REAL | even, 0, CONTRACT.observation)
+    command = own_command(np.full(cars, steering), simulator, np.arange(cars))
+    assert np.ptp(command) > 0.2  # of cars that differ
+    bicycles = simulator.bicycles
+    for _ in range(60):
+        before_rad = bicycles.heading_rad.copy()
+        simulator.step(command, np.full(cars, 0.2))
+    turned_rad = before_rad - bicycles.heading_rad  # + to the right, as steering
+    driven_m = bicycles.speed_m_s * bicycles.period_s
+    assert turned_rad / driven_m == pytest.approx(np.full(cars, REFERENCE_PER_M * steering), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("nowhere",), "nowhere is no folder"),
+        ((str(PROJECT / "docs"),), "holds no donkeycar tub"),
+        ((".", "--rounds", "1"), "at least 2 rounds"),
+        ((".", "--worlds", "3"), "25 worlds"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_one_line(options: tuple[str, ...], said: str) -> None:
+    refused = knowing(*options)
+    assert refused.returncode == 2
+    assert said in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="TensorFlow is not installed")
+def test_all_rows_are_measured(driven_tub: Path) -> None:
+    page = PROJECT / "docs" / "sim2real.md"
+    before = page.read_bytes()
+    done = knowing(str(driven_tub), "--rounds", "4", "--updates", "60", "--worlds", "25")
+    assert done.returncode == 0, done.stderr
+    without, with_memory, *rows = done.stdout.splitlines()
+    assert without.startswith("without a memory: loss 0.")
+    assert with_memory.startswith("with a memory: loss 0.")
+    assert len(rows) == 6
+    for row in rows:
+        finished, _, score = (cell.strip() for cell in row.split("|")[2:-1])
+        assert finished.endswith(" of 25")
+        assert -1 <= float(score) <= 1
+    assert page.read_bytes() == before  # another measurement is not the page's
