@@ -196,8 +196,10 @@ async def forward(host: str, port: int, to_port: int) -> None:
             f"cannot listen at {host}:{port}: {os.strerror(error.errno or 0)}; `hostname -I` tells this computer's "
             "addresses, and S3_PORT=... names another port"
         ) from error
-    async with server:
-        await server.serve_forever()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        server.close()  # without waiting for clients to leave, as `async with` and serve_forever do since Python 3.12
 
 
 def _in_seaweeds_words(identity: Identity) -> dict[str, object]:
