@@ -1,6 +1,6 @@
 """What the shipped policy would do if it knew more: `.venv/bin/python -m scripts.knowing FOOTAGE`, 20 minutes.
 
-Either its own steering, as who has measured it does: how far it turns, and where straight ahead is. Or what it saw in
+Either its own steering, as who has measured it does: where straight ahead is, and how far it turns. Or what it saw in
 the seconds before: a recurrent layer (K. Cho et al., Learning Phrase Representations using RNN Encoder-Decoder, 2014)
 reads what the trunk of the network understood, picture after picture, and learns what each action is worth. The trunk
 stays what it is. Its word counts for a share, the shipped policy's own for the rest. FOOTAGE: a folder of tubs, on
@@ -53,20 +53,24 @@ Weights = list[np.ndarray]  # of the recurrent layer, the one that reads it, and
 
 
 class Row(NamedTuple):
-    """share: of the new layers' word; remembers: whether they know more than this moment; own_steering: known."""
+    """share: of the new layers' word; remembers: whether they know more than this moment; middle, lock: of the car's
+    steering, whether they are known."""
 
     share: float = 0.0
     remembers: bool = True
-    own_steering: bool = False
+    middle: bool = False
+    lock: bool = False
 
 
 ROWS = {
     "the shipped policy": Row(),
-    "who knows his steering": Row(own_steering=True),
+    "who knows where straight ahead is": Row(middle=True),
+    "and how far his wheels turn": Row(middle=True, lock=True),
     "new last layers, no memory": Row(1.0, remembers=False),
     "who remembers": Row(1.0),
     "who remembers a little": Row(0.4),
-    "who remembers a little and knows his steering": Row(0.4, own_steering=True),
+    "who remembers a little and knows straight ahead": Row(0.4, middle=True),
+    "and how far his wheels turn as well": Row(0.4, middle=True, lock=True),
 }
 
 
@@ -251,21 +255,21 @@ def _drive(row: Row, weights: Weights | None, first: int) -> list[TrackResult]:
     def choose(observations: np.ndarray, cars: np.ndarray, simulator: Simulator) -> Decisions:
         said = np.stack([minds[car].advantages(one) for car, one in zip(cars, observations, strict=True)])
         decided = decide(said, contract.actions, simulator.bicycles.commanded_steering[cars])
-        if row.own_steering:
-            decided = replace(decided, steering=own_command(decided.steering, simulator, cars))
-        return decided
+        return replace(decided, steering=own_command(row, decided.steering, simulator, cars))
 
     return drive_tracks(choose, contract, CARS, 1, SEED, table=TABLE, first_track=first)
 
 
-def own_command(steering: np.ndarray, simulator: Simulator, cars: np.ndarray) -> np.ndarray:
-    """What makes these cars, int (k,), turn as the one in the middle of the table would by this steering, (k,)."""
+def own_command(row: Row, steering: np.ndarray, simulator: Simulator, cars: np.ndarray) -> np.ndarray:
+    """What makes these cars, int (k,), turn as the one in the middle of the table would by this steering, (k,), as far
+    as it is known what does."""
     scenes = [simulator.worlds[car].scene for car in cars]
-    wheelbase_m, lock_deg, trim = (
-        np.array([getattr(scene, name) for scene in scenes])
-        for name in ("wheelbase_m", "full_lock_deg", "steering_trim")
-    )
-    return np.clip(np.arctan(REFERENCE_PER_M * wheelbase_m * steering) / np.radians(lock_deg) - trim, -1, 1)
+    if row.lock:
+        wheelbase_m, lock_deg = np.array([(scene.wheelbase_m, scene.full_lock_deg) for scene in scenes]).T
+        steering = np.arctan(REFERENCE_PER_M * wheelbase_m * steering) / np.radians(lock_deg)
+    if row.middle:
+        steering = steering - [scene.steering_trim for scene in scenes]
+    return np.clip(steering, -1, 1)
 
 
 class InTurn:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.contract import Contract
-from scripts.knowing import HIDDEN, REFERENCE_PER_M, UNITS, InTurn, Mind, own_command
+from scripts.knowing import HIDDEN, REFERENCE_PER_M, UNITS, InTurn, Mind, Row, own_command
 from settings import PROJECT
 from sim_bridge.real import REAL
 from sim_bridge.scene import Always, Uniform
@@ -83,7 +83,7 @@ def test_who_knows_his_steering_turns_any_car_alike() -> None:
     cars, steering = 20, 0.4
     even = {"steering_uneven": Always(0.0), "slip_s2_m2": Always(0.0), "full_lock_deg": Uniform(26, 32)}
     simulator = Simulator(cars, REAL | even, 0, CONTRACT.observation)
-    command = own_command(np.full(cars, steering), simulator, np.arange(cars))
+    command = own_command(Row(middle=True, lock=True), np.full(cars, steering), simulator, np.arange(cars))
     assert np.ptp(command) > 0.2  # of cars that differ
     bicycles = simulator.bicycles
     for _ in range(60):
@@ -92,6 +92,15 @@ def test_who_knows_his_steering_turns_any_car_alike() -> None:
     turned_rad = before_rad - bicycles.heading_rad  # + to the right, as steering
     driven_m = bicycles.speed_m_s * bicycles.period_s
     assert turned_rad / driven_m == pytest.approx(np.full(cars, REFERENCE_PER_M * steering), rel=0.02)
+
+
+def test_who_knows_only_where_straight_ahead_is_rolls_there_and_turns_by_his_own_lock() -> None:
+    simulator = Simulator(20, REAL, 0, CONTRACT.observation)
+    cars = np.arange(20)
+    trims = np.array([world.scene.steering_trim for world in simulator.worlds])
+    assert own_command(Row(middle=True), np.zeros(20), simulator, cars) == pytest.approx(-trims)
+    assert own_command(Row(middle=True), np.full(20, 0.5), simulator, cars) == pytest.approx(0.5 - trims)
+    assert own_command(Row(), np.full(20, 0.5), simulator, cars) == pytest.approx(np.full(20, 0.5))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +129,7 @@ def test_all_rows_are_measured(driven_tub: Path) -> None:
     without, with_memory, *rows = done.stdout.splitlines()
     assert without.startswith("without a memory: loss 0.")
     assert with_memory.startswith("with a memory: loss 0.")
-    assert len(rows) == 6
+    assert len(rows) == 8
     for row in rows:
         finished, _, score = (cell.strip() for cell in row.split("|")[2:-1])
         assert finished.endswith(" of 25")
