@@ -68,6 +68,14 @@ class Bicycles:
         self._commands[0] = steering
         self._lagging[0] = np.clip(steering * self._gain[0] + self._offset[0], -1.0, 1.0)
 
+    def turn_alike(self, turns_rad_per_m: float) -> None:
+        """From now on steering 1 turns each car by so much a metre, and straight ahead is straight ahead. The wheels
+        stay where they stand, as far as that is within reach."""
+        wheel_rad = self.steering * self.full_lock_rad * (1 + self._uneven * np.sign(self.steering))
+        self.full_lock_rad = np.arctan(turns_rad_per_m * self.wheelbase_m)
+        self._lagging[0] = np.clip(wheel_rad / self.full_lock_rad, -1, 1)
+        self._offset[0], self._uneven = 0.0, np.zeros_like(self._uneven)
+
     def slip_more(self, times: float) -> None:
         """From now on each floor slips so many times as much."""
         self._slip_s2_m2 = times * self._slip_s2_m2

@@ -4,6 +4,9 @@ Nothing is drawn, so all actions of a car cost less than its picture. The action
 sees the track goes on: the return of that is Q of the action under that driver, and the best action is better than the
 driver himself (the rollout algorithm: Bertsekas, Reinforcement Learning and Optimal Control, 2019, section 2.4).
 
+What no picture shows is not in the values: whatever makes one car turn further than another by the same command, they
+are those of a car in the middle of the table. Else each car's own steering is noise in what is learnt.
+
 The imagined wheels stand at the action from the start, whatever lag and latency keep the car's own from it: else the
 best answer to wheels that stand wrong is the opposite lock, right for half a second and the reverse of what people do.
 """
@@ -15,6 +18,7 @@ import numpy as np
 from models.contract import ActionTable
 from sim_bridge.motion import Motion, State
 from sim_bridge.pursuit import pure_pursuit
+from sim_bridge.scene import Table, Uniform
 
 
 class Driver(NamedTuple):
@@ -42,17 +46,21 @@ SCALE = 0.25  # of returns, as they are learnt: advantages then spread about 1, 
 LEFT = 1.6  # half widths from the centre: nothing more is earned
 
 
-def rolled_out_values(motion: Motion, actions: ActionTable) -> np.ndarray:
+def rolled_out_values(motion: Motion, actions: ActionTable, turns_rad_per_m: float | None = None) -> np.ndarray:
     """The return of each action for each car, float32 (n, actions): rewards of at most 1 a step, less the price of
     turning from where the wheels stand to the action, and the effort from the action to what the driver does next.
 
     Where the actions have several throttle levels, the driver goes on at the lowest: whoever can still slow down was
     not too fast. So the best action is the fastest of which that can be said, were the floor more slippery than it is.
+
+    turns_rad_per_m: what steering 1 does, whichever car it is; None: what it does to each.
     """
     commands = np.array([actions.decode(action) for action in range(len(actions))])
     paces = len(actions.throttle) > 1
     driver = RACING if paces else CRUISING
     imagined = motion.imagine(len(actions))
+    if turns_rad_per_m is not None:
+        imagined.bicycles.turn_alike(turns_rad_per_m)
     held, throttle = np.tile(commands, (motion.count, 1)).T
     full_m = imagined.bicycles.top_speed_m_s * actions.throttle[-1] * imagined.bicycles.period_s
     value = -driver.turning * (held - imagined.bicycles.steering) ** 2
@@ -72,6 +80,19 @@ def rolled_out_values(motion: Motion, actions: ActionTable) -> np.ndarray:
             reward *= 1 - PACE + PACE * np.clip(state.progress_m / full_m, 0, 1)
         value += GAMMA**step * np.where(alive, reward, 0)
     return value.reshape(motion.count, len(actions)).astype(np.float32)
+
+
+def middle_car(table: Table) -> float:
+    """What full lock does to a car in the middle of the table: rad of turn a metre. Raises TypeError where wheelbase
+    or lock are not drawn evenly from a range."""
+    middles = []
+    for name in ("wheelbase_m", "full_lock_deg"):
+        line = table[name]
+        if not isinstance(line, Uniform):
+            raise TypeError(f"{name} is drawn from {line}, which has no middle")
+        middles.append((line.low + line.high) / 2)
+    wheelbase_m, lock_deg = middles
+    return float(np.tan(np.radians(lock_deg)) / wheelbase_m)
 
 
 def _reward(state: State, width: float) -> np.ndarray:
