@@ -33,7 +33,7 @@ from scripts.sim2real import metres_each
 from settings import PROJECT
 from sim_bridge.distributions import TABLES
 from sim_bridge.pursuit import pure_pursuit
-from sim_bridge.rollout import LEFT, SCALE, rolled_out_values
+from sim_bridge.rollout import LEFT, SCALE, middle_car, rolled_out_values
 from sim_bridge.simulator import Simulator
 from storage.tub import Tub, find_tubs
 from trainer.evaluation import TrackResult, drive_tracks, summarise
@@ -47,7 +47,6 @@ RESCUE, RESCUE_STEPS = 1.2, 15  # half widths out, where pursuit takes over, and
 UNITS, HIDDEN = 96, 128  # of the memory, and of the layer that reads it
 BATCH, UPDATES, LEARNING_RATE = 32, 3000, 1e-3
 SEED, WORLDS, CARS = 0, 200, 25  # to drive in, and how many cars at once in a process
-REFERENCE_PER_M = 2.4  # curvature at full lock of a car in the middle of the table: 26 degrees, 0.2 m
 
 Weights = list[np.ndarray]  # of the recurrent layer, the one that reads it, and the last
 
@@ -192,7 +191,7 @@ def gather(number: int) -> Moments:
     for _ in range(STEPS):
         seen = [trunk(stack.push(shrink(simulator.road(car), spec))) for car, stack in enumerate(stacks)]
         features, advantages = (np.stack(part) for part in zip(*seen, strict=True))
-        values = SCALE * rolled_out_values(simulator, contract.actions)
+        values = SCALE * rolled_out_values(simulator, contract.actions, middle_car(TABLE))
         understood.append(features.astype(np.float16))
         goals.append(values - values.mean(axis=1, keepdims=True))
         counts.append(near.copy())
@@ -266,7 +265,7 @@ def own_command(row: Row, steering: np.ndarray, simulator: Simulator, cars: np.n
     scenes = [simulator.worlds[car].scene for car in cars]
     if row.lock:
         wheelbase_m, lock_deg = np.array([(scene.wheelbase_m, scene.full_lock_deg) for scene in scenes]).T
-        steering = np.arctan(REFERENCE_PER_M * wheelbase_m * steering) / np.radians(lock_deg)
+        steering = np.arctan(middle_car(TABLE) * wheelbase_m * steering) / np.radians(lock_deg)
     if row.middle:
         steering = steering - [scene.steering_trim for scene in scenes]
     return np.clip(steering, -1, 1)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from models.contract import Contract
-from scripts.knowing import HIDDEN, REFERENCE_PER_M, UNITS, InTurn, Mind, Row, own_command
+from scripts.knowing import HIDDEN, UNITS, InTurn, Mind, Row, own_command
 from settings import PROJECT
 from sim_bridge.real import REAL
+from sim_bridge.rollout import middle_car
 from sim_bridge.scene import Always, Uniform
 from sim_bridge.simulator import Simulator
 
@@ -91,7 +92,7 @@ def test_who_knows_his_steering_turns_any_car_alike() -> None:
         simulator.step(command, np.full(cars, 0.2))
     turned_rad = before_rad - bicycles.heading_rad  # + to the right, as steering
     driven_m = bicycles.speed_m_s * bicycles.period_s
-    assert turned_rad / driven_m == pytest.approx(np.full(cars, REFERENCE_PER_M * steering), rel=0.02)
+    assert turned_rad / driven_m == pytest.approx(np.full(cars, middle_car(REAL) * steering), rel=0.02)
 
 
 def test_who_knows_only_where_straight_ahead_is_rolls_there_and_turns_by_his_own_lock() -> None:

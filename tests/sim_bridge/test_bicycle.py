@@ -42,6 +42,20 @@ def test_a_held_steering_drives_the_circle_of_the_bicycle(steering: float) -> No
     assert np.sign(cars.heading_rad[0]) == -np.sign(steering)
 
 
+def test_cars_that_turn_alike_drive_the_same_circle_with_wheels_that_have_not_moved() -> None:
+    one = scene(wheelbase_m=0.25, full_lock_deg=30.0, top_speed_m_s=5.0)
+    cars, _ = drive(dataclasses.replace(one, steering_trim=0.1, steering_uneven=0.2), 0.3, 0.2, 200)
+    wheel_rad = 0.4 * 1.2 * np.radians(30)  # command and trim, on the side that turns further
+    cars.turn_alike(2.0)
+    assert cars.steering[0] * cars.full_lock_rad[0] == pytest.approx(wheel_rad, rel=1e-3)
+    for steering in (1.0, -1.0, 0.0):
+        for _ in range(40):
+            before_rad = cars.heading_rad[0]
+            cars.step(np.array([steering]), np.array([0.2]))
+        turned_rad = before_rad - cars.heading_rad[0]
+        assert turned_rad / (cars.speed_m_s[0] * PERIOD_S) == pytest.approx(2.0 * steering, abs=0.01)
+
+
 @pytest.mark.parametrize("latency_s", [0.0, 0.02, 0.05, 0.07, 0.13])
 def test_a_command_is_felt_after_its_latency(latency_s: float) -> None:
     """At constant speed, distance tells since when the throttle was felt."""

@@ -6,9 +6,10 @@ import pytest
 from models.contract import ActionTable, Contract
 from models.decision import decide
 from sim_bridge import rollout
-from sim_bridge.distributions import EVALUATION, RACING
+from sim_bridge.distributions import EVALUATION, RACING, TRAINING
 from sim_bridge.pursuit import pure_pursuit
-from sim_bridge.rollout import CRUISING, SCALE, rolled_out_values
+from sim_bridge.rollout import CRUISING, SCALE, middle_car, rolled_out_values
+from sim_bridge.scene import Choice
 from sim_bridge.simulator import Simulator
 
 CONTRACT = Contract()
@@ -46,6 +47,28 @@ def test_an_imagined_car_goes_where_the_car_then_goes(simulator: Simulator) -> N
         simulator.step(np.full(8, steering), THROTTLE)
     np.testing.assert_allclose(imagined.centre_m(), np.repeat(simulator.centre_m(), 3, axis=0))
     np.testing.assert_allclose(imagined.state.offset_m, np.repeat(simulator.state.offset_m, 3))
+
+
+def test_what_the_cars_own_steering_does_is_not_in_what_is_learnt(simulator: Simulator) -> None:
+    """Each car twice, the second with other wheels, a bent linkage and a servo that stands wrong."""
+    twins = simulator.imagine(2)
+    twins.bicycles._lagging[0] = 0.0  # all wheels stand straight ahead
+    twins.bicycles.full_lock_rad[1::2] *= 0.7
+    twins.bicycles._offset[0, 1::2], twins.bicycles._uneven[1::2] = 0.1, 0.15
+    own = rolled_out_values(twins, ACTIONS)
+    assert np.abs(own[1::2] - own[::2]).max(axis=1).min() > 0.05
+    alike = rolled_out_values(twins, ACTIONS, middle_car(EVALUATION))
+    np.testing.assert_allclose(alike[1::2], alike[::2], atol=1e-4)
+    before = everything(simulator)
+    rolled_out_values(simulator, ACTIONS, middle_car(EVALUATION))
+    for name, value in everything(simulator).items():
+        np.testing.assert_array_equal(value, before[name], name)
+
+
+def test_the_middle_of_a_table_is_a_car_of_it() -> None:
+    assert middle_car(EVALUATION) == pytest.approx(np.tan(np.radians(26.0)) / 0.175)
+    with pytest.raises(TypeError, match="full_lock_deg"):
+        middle_car(TRAINING | {"full_lock_deg": Choice({25.0: 1})})
 
 
 def test_turning_the_wheels_has_its_price(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
