@@ -58,12 +58,16 @@ def test_nothing_that_comes_in_breaks_either_end_a_hundred_thousand_streams(piec
 
 
 def hostile(pieces: list[bytes]) -> None:
-    """One stream into each end; after it, the next message that is one is understood again."""
+    """One stream into each end; after it, the next message that is one is understood again, or it was too long."""
     for reader, end in ((Objects(), b""), (Lines(), b"\n")):
-        for piece in pieces:
-            for message in reader.feed(piece):
-                assert isinstance(message["msg_type"], str)
-        reader.feed(end + b'"}' + end)  # an open string ends
+        try:
+            for piece in pieces:
+                for message in reader.feed(piece):
+                    assert isinstance(message["msg_type"], str)
+            reader.feed(end + b'"}' + end)  # an open string ends
+        except Nonsense:
+            assert sum(map(len, pieces)) + 4 > TO_SIMULATOR_BYTES  # with what ends an open string
+            continue
         for _ in range(3):
             found = reader.feed(encode({"msg_type": "ping"}) + end)
         assert {"msg_type": "ping"} in found
