@@ -191,10 +191,10 @@ def test_ctrl_c_before_anything_was_learnt_leaves_nothing(tmp_path: Path) -> Non
 
 
 def test_a_full_disk_is_one_line_and_nothing_half_written(tmp_path: Path) -> None:
-    """A limit on the size of files stands for the full disk: settings fit, the weights do not. It learns for more than
-    the second after which it first tells: what has told nothing is not kept."""
+    """A limit on the size of files stands for the full disk: settings fit, the weights do not. It tells of
+    itself before it is first evaluated: what has told nothing is not kept."""
     process = start(
-        tmp_path, "--steps", "12000", *QUICK,
+        tmp_path, "--steps", "12000", *QUICK, "--evaluate-every-s", "60",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000)),
     )  # fmt: skip
     out, err = process.communicate(timeout=200)
