@@ -7,7 +7,6 @@ values are drawn at random, in simulated time.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -23,23 +22,11 @@ from car.simchip.registers import PRE_SCALE, Registers, pulse_us
 from models.contract import ObservationSpec
 from sim_bridge.bicycle import Bicycles
 from sim_bridge.distributions import TABLES
-from sim_bridge.scene import Always, Given, Scene, Uniform, draw_scene
+from sim_bridge.scene import Always, Scene, Uniform, draw_scene
 from sim_bridge.simulator import Simulator
 
 STEP_S, FRAME_S = 0.01, 0.05
-
-
-def _sees_the_room(drawn: dict[str, Any], rng: np.random.Generator) -> float:
-    """The table's pitch, but with the horizon no higher than three tenths down the picture: latency is told by what is
-    far away, and refused where the upper half is floor."""
-    k = max(1e-6, 1 - drawn["camera_fisheye"])  # the lens as in sim_bridge/camera.py
-    focal_px = 80 * k / np.tan(k * np.radians(drawn["camera_fov_deg"]) / 2)
-    most_deg = np.degrees(np.arctan(k * 0.2 * 120 / focal_px) / k)
-    return min(TABLES["real"]["camera_pitch_deg"].of(drawn, rng), float(most_deg))
-
-
 ROOM = {  # to weave in: large, and with something on its walls
-    "camera_pitch_deg": Given(_sees_the_room),
     "room_m": Uniform(6.0, 8.0), "wall_gap_m": Uniform(2.0, 4.0), "clutter": Uniform(0.4, 1.0),
     "exposure_s": Always(0.01), "body": Always("none"),
 }  # fmt: skip
