@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from calibration.car_file import load_calibration
+from calibration.car_file import CarCalibration, load_calibration
 from calibration.known import differences, known
 from car.camera import RealPlace
 from car.display import Display
@@ -55,16 +55,28 @@ def not_for_real_rooms(model: Model) -> str | None:
     )
 
 
-def not_for_this_car(model: Model, folder: Path) -> str | None:
-    """What to say where the policy was trained for a car that was measured, and this one is not it; else None. Raises
-    CalibrationError where the car's own calibration cannot be read."""
-    trained_for, calibration = model.manifest.calibration, load_calibration(folder)
+def not_for_this_car(model: Model, calibration: CarCalibration | None) -> str | None:
+    """What to say where the policy was trained for a car that was measured, and the one with this calibration is not
+    it; else None."""
+    trained_for = model.manifest.calibration
     if not trained_for:
         return None
     if calibration is None:
         return "the policy was trained for a car that was calibrated, and this one was not: who knows whether it suits"
     unlike = differences(trained_for, known(calibration))
     return f"the policy was trained for another car than this: {'; '.join(unlike)}" if unlike else None
+
+
+def turns_unknown(model: Model, calibration: CarCalibration | None) -> str | None:
+    """What to say where the policy means certain arcs, and nobody knows which steering those are in the car with this
+    calibration; else None."""
+    turns_rad_per_m = model.contract.actions.turns_rad_per_m
+    if turns_rad_per_m is None or (calibration is not None and calibration.vehicle is not None):
+        return None
+    return (
+        f"the policy takes this car for one whose smallest circle is {2 / turns_rad_per_m:.2f} m wide, and nobody has "
+        "measured whether it is. Do so: python manage.py calibrate vehicle"
+    )
 
 
 @dataclass(frozen=True)
@@ -191,20 +203,34 @@ def drive_real(
 
     folder: the car's own; a film and a summary go to its drives/.
     Raises UserError where the camera or the servos are missing, the page's port is taken, a part fails or what is left
-    behind cannot be written: nothing falls back to a simulated one.
+    behind cannot be written: nothing falls back to a simulated one; CalibrationError where the car's cannot be read.
     """
-    spec = wheel.model.contract.observation
+    spec, calibration = wheel.model.contract.observation, load_calibration(folder)
     camera = PiCamera(spec, settings.camera) if chosen.kind == "pi" else UsbCamera(spec, settings.camera, chosen.device)
     for sentence in camera.granted.differs:
         print(f"the camera: {sentence}", file=sys.stderr)
-    if warning := not_for_real_rooms(wheel.model):
-        print(warning, file=sys.stderr)
-    if warning := not_for_this_car(wheel.model, folder):
+    warnings = (
+        not_for_real_rooms(wheel.model),
+        not_for_this_car(wheel.model, calibration),
+        turns_unknown(wheel.model, calibration),
+    )
+    for warning in filter(None, warnings):
         print(warning, file=sys.stderr)
     place = RealPlace(camera.granted)
     nothing = NoDrivetrain(camera.clock_ns)
     try:
-        vehicle = _vehicle(wheel, settings, folder, options, camera, nothing, place, wires=wires, realtime=True)
+        vehicle = _vehicle(
+            wheel,
+            settings,
+            folder,
+            options,
+            camera,
+            nothing,
+            place,
+            wires=wires,
+            realtime=True,
+            calibration=calibration,
+        )
     except UserError:
         camera.shutdown()
         raise
@@ -258,8 +284,10 @@ def _vehicle(
     *,
     wires: Wires | None,
     realtime: bool,
+    calibration: CarCalibration | None = None,
 ) -> Vehicle:
-    """drivetrain: the one without wires. Raises UserError, and leaves nobody at the servos then."""
+    """drivetrain: the one without wires. calibration: of the car that the policy is to steer, where it is a real one.
+    Raises UserError, and leaves nobody at the servos then."""
     wired = _wired(wires, folder, settings, camera) if wires else None
     try:
         seen = Seen(
@@ -280,7 +308,7 @@ def _vehicle(
     table = parts_table(
         camera=camera,
         preprocessing=Preprocessing(spec),
-        policy=Policy(wheel.handover, options.constant_throttle),
+        policy=Policy(wheel.handover, options.constant_throttle, calibration.vehicle if calibration else None),
         driver_mode=DriverMode(drive.throttle_multiplier),
         governor=Governor(Limits(drive.throttle_cap, drive.oldest_frame_s, drive.throttle_slew_per_s), camera.clock_ns),
         drivetrain=wired or drivetrain,

@@ -1,22 +1,28 @@
 """The part that decides: observation in, action out."""
 
+import math
 import time
 
 import numpy as np
 
+from calibration.car_file import VehicleCalibration
 from car.handover import Handover
+from models.arc import same_arc
 from models.decision import Decisions, decide
 from models.folder import Model
 
 
 class Policy:
-    """The part around the model that decides now, and `decide`; remembers the last steering.
+    """The part around the model that decides now, and `decide`; remembers the policy's last steering.
 
-    constant_throttle: instead of the policy's, -1 .. +1.
+    constant_throttle: instead of the policy's, -1 .. +1. vehicle: as it was measured; then it goes the arcs that the
+    policy means, where the policy's contract says which.
     """
 
-    def __init__(self, handover: Handover, constant_throttle: float | None = None) -> None:
-        self._handover, self._constant_throttle = handover, constant_throttle
+    def __init__(
+        self, handover: Handover, constant_throttle: float | None = None, vehicle: VehicleCalibration | None = None
+    ) -> None:
+        self._handover, self._constant_throttle, self._vehicle = handover, constant_throttle, vehicle
         self._steering = 0.0
 
     def run(
@@ -37,7 +43,15 @@ class Policy:
         self._handover.decided(took_ms, driving=mode != "user" and bool(last_throttle))
         self._steering = float(decided.steering[0])
         throttle = decided.throttle[0] if self._constant_throttle is None else self._constant_throttle
-        return int(decided.action[0]), self._steering, float(throttle), advantages, inference_ms, model
+        steering = self._in_this_car(self._steering, model)
+        return int(decided.action[0]), steering, float(throttle), advantages, inference_ms, model
+
+    def _in_this_car(self, steering: float, model: Model) -> float:
+        turns_rad_per_m, vehicle = model.contract.actions.turns_rad_per_m, self._vehicle
+        if turns_rad_per_m is None or vehicle is None:
+            return steering
+        locks_rad = math.radians(vehicle.left_lock_deg), math.radians(vehicle.right_lock_deg)
+        return float(same_arc(steering, turns_rad_per_m, vehicle.wheelbase_m, *locks_rad))
 
     def _decide(self, model: Model, observation: np.ndarray) -> tuple[Decisions, np.ndarray, float, float]:
         """The decision, its advantages, and how long they took: milliseconds by the clock, and of the processor."""

@@ -7,9 +7,17 @@ whose contract it cannot meet. Frozen; its digest names it.
 import hashlib
 import json
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 
 class _Frozen(BaseModel):
@@ -49,6 +57,9 @@ class ActionTable(_Frozen):
     throttle: tuple[UnitInterval, ...] = (0.2,)  # -1 .. +1; 0.2 is also the car's cap until its owner raises it
     decoding: Literal["argmax", "expectation"] = "argmax"  # models/decision.py says what they are
     temperature: Annotated[float, Field(gt=0)] = 0.2  # of the expectation's softmax, in the model's own units
+    # What steering 1 does in the car that the policy takes every car for; models/arc.py makes it the same arc in a car
+    # that was measured. None: it learnt from cars that each turned as they did, and means none of them.
+    turns_rad_per_m: Annotated[float | None, Field(gt=0, le=20)] = None
 
     @field_validator("steering", "throttle")
     @classmethod
@@ -62,6 +73,14 @@ class ActionTable(_Frozen):
         if any(a != -b for a, b in zip(self.steering, reversed(self.steering), strict=True)):
             raise ValueError("steering must be symmetric about 0, so that a mirrored frame has a mirrored action")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_known(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As before there was a word for it: cars that have not been updated go on reading such models."""
+        fields: dict[str, Any] = dump(self)
+        if self.turns_rad_per_m is None:
+            del fields["turns_rad_per_m"]
+        return fields
 
     def __len__(self) -> int:
         return len(self.steering) * len(self.throttle)

@@ -21,6 +21,7 @@ import numpy as np
 
 from car.wheel import PRETRAINED_REAL
 from errors import UserError
+from models.arc import same_arc
 from models.contract import Contract
 from models.decision import Decisions, decide
 from models.folder import FLOAT, MANIFEST
@@ -262,12 +263,11 @@ def _drive(row: Row, weights: Weights | None, first: int) -> list[TrackResult]:
 def own_command(row: Row, steering: np.ndarray, simulator: Simulator, cars: np.ndarray) -> np.ndarray:
     """What makes these cars, int (k,), turn as the one in the middle of the table would by this steering, (k,), as far
     as it is known what does."""
-    scenes = [simulator.worlds[car].scene for car in cars]
     if row.lock:
-        wheelbase_m, lock_deg = np.array([(scene.wheelbase_m, scene.full_lock_deg) for scene in scenes]).T
-        steering = np.arctan(middle_car(TABLE) * wheelbase_m * steering) / np.radians(lock_deg)
+        bicycles = simulator.bicycles
+        steering = same_arc(steering, middle_car(TABLE), bicycles.wheelbase_m[cars], *bicycles.locks_rad[:, cars])
     if row.middle:
-        steering = steering - [scene.steering_trim for scene in scenes]
+        steering = steering - [simulator.worlds[car].scene.steering_trim for car in cars]
     return np.clip(steering, -1, 1)
 
 

@@ -7,6 +7,7 @@ import argparse
 import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from car.wheel import PRETRAINED_REAL
 from errors import UserError
+from models.arc import same_arc
 from models.contract import Contract
 from models.decision import Decisions
 from models.folder import Model, load_model
@@ -22,9 +24,9 @@ from models.footage import Clip, ClipScore, score_clip, steer_through
 from models.score import score_steering, smooth, stretches
 from scripts.pages import here_and_now, put_into
 from settings import PROJECT
-from sim_bridge.distributions import EVALUATION, TABLES
+from sim_bridge.distributions import EVALUATION
 from sim_bridge.real import REAL
-from sim_bridge.scene import Always, Choice, Table
+from sim_bridge.scene import Always, Choice, Table, Uniform
 from sim_bridge.simulator import Simulator
 from storage.tub import Tub, find_tubs
 from trainer.evaluation import Chooser, TrackResult, drive_tracks, greedy, summarise, teacher
@@ -70,6 +72,9 @@ EASIER = {
     "only roads of two edges": REAL | TWO_EDGES,
     "both": REAL | NO_DISTRACTION | TWO_EDGES,
 } | {f"the {group} of the default evaluation": as_in_evaluation(group) for group in GROUPS}
+# What `calibrate vehicle` is held to in tests/calibration/test_true_cars.py, as shares: the middle, and each lock.
+MEASURED: Table = REAL | {"steering_trim": Uniform(-0.02, 0.02)}
+LOCK_OFF = 0.03
 SMOOTHED_S = 1.0  # where people steer by keys, all or nothing, pulses of a third of a second make up a bend
 LEAST_TURN = 0.02  # of the range of -1 to +1: a servo's deadband, about
 
@@ -152,12 +157,16 @@ def _closed_loop(cars: "Cars") -> str:
         "| table | the teacher finishes | the policy | of the teacher's | metres for each time it leaves the road |",
         "|---|---|---|---|---|",
     ]
-    for table in ("evaluation", "real"):
-        by_teacher, _ = cars.drive(TABLES[table], TRACKS, LAPS, sees_road=True)
-        driven, _ = cars.drive(TABLES[table], TRACKS, LAPS)
+    for name, table, measured in (
+        ("evaluation", EVALUATION, False),
+        ("real", REAL, False),
+        ("real, each car measured by `calibrate vehicle`", MEASURED, True),
+    ):
+        by_teacher, _ = cars.drive(table, TRACKS, LAPS, sees_road=True)
+        driven, _ = cars.drive(table, TRACKS, LAPS, measured=measured)
         both = sum(one.finished and two.finished for one, two in zip(driven, by_teacher, strict=True))
         rows.append(
-            f"| {table} | {summarise(by_teacher).finished} of {TRACKS} | {summarise(driven).finished} "
+            f"| {name} | {summarise(by_teacher).finished} of {TRACKS} | {summarise(driven).finished} "
             f"| {both / max(1, summarise(by_teacher).finished):.1%} | {metres_each(driven)} |"
         )
     return "\n".join(rows)
@@ -184,31 +193,53 @@ class Cars:
         self._model, self._pool = model, pool
 
     def drive(
-        self, table: Table, tracks: int, laps: int, *, contract: Contract | None = None, sees_road: bool = False
+        self,
+        table: Table,
+        tracks: int,
+        laps: int,
+        *,
+        contract: Contract | None = None,
+        sees_road: bool = False,
+        measured: bool = False,
     ) -> tuple[list[TrackResult], list[list[float]]]:
-        """What became of each car, and what it was told to steer. contract: instead of the model's own."""
-        batch = partial(
-            _batch, None if sees_road else self._model.folder, contract or self._model.contract, table, laps
-        )
+        """What became of each car, and what it was told to steer. contract: instead of the model's own. measured: each
+        car goes the arcs that the model means."""
+        folder = None if sees_road else self._model.folder
+        batch = partial(_batch, folder, contract or self._model.contract, table, laps, measured)
         batches = list(self._pool.map(batch, range(0, tracks, BATCH)))
         return [one for results, _ in batches for one in results], [one for _, told in batches for one in told]
 
 
 def _batch(
-    folder: Path | None, contract: Contract, table: Table, laps: int, first: int
+    folder: Path | None, contract: Contract, table: Table, laps: int, measured: bool, first: int
 ) -> tuple[list[TrackResult], list[list[float]]]:
     """In a process of its own: BATCH cars, the first of that number. folder: of the model; the teacher's where None."""
     cv2.setNumThreads(1)
     policy = load_model(folder).policy if folder else None
-    steering = Steering(
-        greedy(lambda seen, _: np.stack([policy.advantages(one) for one in seen]), contract)
-        if policy
-        else teacher(contract),
-        BATCH,
-    )
+    if policy:
+        choose = greedy(lambda seen, _: np.stack([policy.advantages(one) for one in seen]), contract)
+    else:
+        choose = teacher(contract)
+    steering = Steering(in_own_arcs(choose, contract) if measured else choose, BATCH)
     looks = policy is not None
     driven = drive_tracks(steering, contract, BATCH, laps, SEED, table=table, first_track=first, looks=looks)
     return driven, steering.of_car
+
+
+def in_own_arcs(choose: Chooser, contract: Contract) -> Chooser:
+    """That chooser's steering as the arcs that it means, in cars each of which was measured, and found to turn further
+    than it does by LOCK_OFF, or less far. As it is where the contract does not say what steering means."""
+    turns_rad_per_m = contract.actions.turns_rad_per_m
+    if turns_rad_per_m is None:
+        return choose
+
+    def choose_arcs(observations: np.ndarray, cars: np.ndarray, simulator: Simulator) -> Decisions:
+        decided, bicycles = choose(observations, cars, simulator), simulator.bicycles
+        found_rad = bicycles.locks_rad[:, cars] * (1 + LOCK_OFF * (-1) ** cars)
+        arcs = same_arc(decided.steering, turns_rad_per_m, bicycles.wheelbase_m[cars], *found_rad)
+        return replace(decided, steering=arcs)
+
+    return choose_arcs
 
 
 class Steering:

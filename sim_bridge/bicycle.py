@@ -86,6 +86,11 @@ class Bicycles:
         return self._lagging[0]
 
     @property
+    def locks_rad(self) -> np.ndarray:
+        """How far the front wheels turn at steering -1 and at +1, float64 (2, n)."""
+        return self.full_lock_rad * np.stack([1 - self._uneven, 1 + self._uneven])
+
+    @property
     def speed_m_s(self) -> np.ndarray:
         """float64 (n,)."""
         return self._lagging[1]

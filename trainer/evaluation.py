@@ -5,11 +5,12 @@ radius, 1.0 to 1.5 m/s, 50 ms latency and servo lag, random start pose. Off the 
 the edge line. A track is finished when all its laps were driven without that.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
+from models.arc import same_arc
 from models.contract import Contract
 from models.decision import Decisions, decide
 from models.observation import FrameStack, shrink
@@ -185,6 +186,25 @@ def with_throttle(choose: Chooser, throttle: float | None) -> Chooser:
         return replace(decided, throttle=np.full_like(decided.throttle, throttle))
 
     return choose_steering
+
+
+def as_measured(choose: Chooser, contract: Contract, measured: Mapping[str, tuple[float, float]]) -> Chooser:
+    """That chooser's steering as the arcs that it means, in a car of which this was measured, as calibration.known has
+    it: what `drive` makes of it. As it is where nobody has measured how far its wheels turn, or the contract does not
+    say what steering means."""
+    turns_rad_per_m = contract.actions.turns_rad_per_m
+    if turns_rad_per_m is None or "full_lock_deg" not in measured:
+        return choose
+    (wheelbase_m, _), (lock_deg, _), (uneven, _) = (
+        measured[name] for name in ("wheelbase_m", "full_lock_deg", "steering_uneven")
+    )
+    left_rad, right_rad = np.radians(lock_deg) * np.array([1 - uneven, 1 + uneven])
+
+    def choose_arc(observations: np.ndarray, cars: np.ndarray, simulator: Simulator) -> Decisions:
+        decided = choose(observations, cars, simulator)
+        return replace(decided, steering=same_arc(decided.steering, turns_rad_per_m, wheelbase_m, left_rad, right_rad))
+
+    return choose_arc
 
 
 def greedy(advantages: Callable[[np.ndarray, np.ndarray], np.ndarray], contract: Contract) -> Chooser:

@@ -21,7 +21,7 @@ from models.contract import Contract
 from models.decision import Decisions
 from models.observation import shrink
 from sim_bridge.pursuit import pure_pursuit
-from sim_bridge.rollout import LEFT, middle_car, rolled_out_values
+from sim_bridge.rollout import LEFT, rolled_out_values
 from sim_bridge.scene import Table
 from sim_bridge.simulator import Simulator
 from trainer.replay import stacked
@@ -168,11 +168,10 @@ def _drive(
     error, pushed = np.zeros((2, cars))
     push_left, rescue_left, steps_here = np.zeros((3, cars), int)
     stays = rng.integers(1, DRIVEN_STEPS, cars)
-    turns_rad_per_m = middle_car(table)
     while not ended.value and multiprocessing.parent_process().is_alive():
         slot = done.value % steps
         if done.value % VALUED_EVERY == 0:
-            values[slot] = rolled_out_values(simulator, contract.actions, turns_rad_per_m)
+            values[slot] = rolled_out_values(simulator, contract.actions, contract.actions.turns_rad_per_m)
             told[slot] = facts(simulator)
         age[slot] = steps_here
         for car in range(cars):

@@ -7,7 +7,7 @@ import numpy as np
 
 from sim_bridge.calibrated import centred
 from sim_bridge.distributions import TABLES
-from trainer.evaluation import Summary, drive_tracks, greedy, summarise
+from trainer.evaluation import Summary, as_measured, drive_tracks, greedy, summarise
 from trainer.learner import Learner
 
 VALIDATION_SEED = 1  # the tracks that choose the checkpoint; `evaluate` uses others
@@ -79,7 +79,7 @@ def validate(
         padded[cars] = observations
         return learner.advantages(padded)[cars]
 
-    choose = greedy(advantages, learner.contract)
+    choose = as_measured(greedy(advantages, learner.contract), learner.contract, measured)
     return summarise(
         drive_tracks(choose, learner.contract, tracks, laps=1, seed=VALIDATION_SEED, table=table, paths=paths)
     )

@@ -23,7 +23,17 @@ from sim_bridge.calibrated import centred
 from sim_bridge.distributions import table_named
 from sim_bridge.simulator import Simulator
 from sim_bridge.track import CentreLine, Track
-from trainer.evaluation import Chooser, Summary, TrackResult, drive_tracks, greedy, summarise, teacher, with_throttle
+from trainer.evaluation import (
+    Chooser,
+    Summary,
+    TrackResult,
+    as_measured,
+    drive_tracks,
+    greedy,
+    summarise,
+    teacher,
+    with_throttle,
+)
 from trainer.film import EVERY, film
 
 TRACKS, CARS_ON_EACH = 50, 5  # where nobody says how many: drawn tracks, or cars on each given one
@@ -104,7 +114,7 @@ def evaluate_model(
     reference = model.float_policy()
     chosen, by_reference = [], []  # on each frame of int8's drives: its action, and float's advantages
     durations_ms = []
-    decide_int8 = _as_the_car(model.policy, contract, constant_throttle)
+    decide_int8 = _as_the_car(model.policy, contract, constant_throttle, measured)
     on_each = tracks or (CARS_ON_EACH if centre_lines else TRACKS)
     cars_in_all = on_each * max(1, len(centre_lines))
 
@@ -137,7 +147,7 @@ def evaluate_model(
 
         drivers = {
             "int8": int8,
-            "float": _as_the_car(reference, contract, constant_throttle),
+            "float": _as_the_car(reference, contract, constant_throttle, measured),
             "teacher": with_throttle(teacher(contract), constant_throttle),
         }
         results = {name: drive(name, choose) for name, choose in drivers.items()}
@@ -174,7 +184,7 @@ def leave_evaluation(model: Model, evaluation: Evaluation, drives: Path) -> Path
     """In a folder of its own in drives: a film of int8's first seconds on the first track, and the summary: what
     `--json` prints, and when, by which command, how fast. Returns the folder. Raises StorageError."""
     contract = model.contract
-    choose = _as_the_car(model.policy, contract, evaluation.constant_throttle)
+    choose = _as_the_car(model.policy, contract, evaluation.constant_throttle, evaluation.measured)
     pictures = film(choose, contract, evaluation.seed, evaluation.centre_lines, table=evaluation.worlds)
     summary = {
         "model_sha256": model.manifest.files[MODEL].sha256,
@@ -185,9 +195,14 @@ def leave_evaluation(model: Model, evaluation: Evaluation, drives: Path) -> Path
     return leave_behind(drives, "evaluate", evaluation.began, summary, pictures, period_s)
 
 
-def _as_the_car(policy: TFLitePolicy, contract: Contract, constant_throttle: float | None) -> Chooser:
+def _as_the_car(
+    policy: TFLitePolicy,
+    contract: Contract,
+    constant_throttle: float | None,
+    measured: Mapping[str, tuple[float, float]],
+) -> Chooser:
     choose = greedy(lambda observations, _: np.stack([policy.advantages(one) for one in observations]), contract)
-    return with_throttle(choose, constant_throttle)
+    return with_throttle(as_measured(choose, contract, measured), constant_throttle)
 
 
 def print_table(evaluation: Evaluation) -> None:

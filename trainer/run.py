@@ -79,14 +79,15 @@ def run(
         raise UserError(f"{folder} exists already; give this run another --name, or go on with it: --resume")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", folder.name):
         raise UserError(f"--name {folder.name!r} is no name for a model; take up to 64 letters, digits, dots, _ and -")
+    measured = known(read_calibration(calibration)) if calibration else None
     settings = RunSettings(
         command=command_of(hyperparameters, preset, budget, places, calibration),
         commit=commit_of_code(),
         preset=preset,
         hyperparameters=hyperparameters,
-        contract=contract_for(hyperparameters),
+        contract=contract_for(hyperparameters, measured),
         places=places,
-        calibration=known(read_calibration(calibration)) if calibration else None,
+        calibration=measured,
     )
     opened = OpenPlaces(places, folder, car, load_car_settings(car))
     settings.save(folder)
@@ -102,7 +103,7 @@ def resume(folder: Path, budget: Budget, car: Path, console: Console) -> Path:
     run, it has no checkpoint that can be used, it is being trained.
     """
     settings = load_settings(folder)
-    if settings.contract != contract_for(settings.hyperparameters):
+    if settings.contract != contract_for(settings.hyperparameters, settings.calibration):
         raise UserError(f"{folder} was trained for another contract than this program's; train anew")
     with _alone_in(folder):
         state, progress = load_checkpoint(folder)

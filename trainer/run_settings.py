@@ -3,6 +3,7 @@
 import json
 import shlex
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from errors import UserError
 from models.contract import ActionTable, Contract
 from settings import PROJECT, explain
+from sim_bridge.calibrated import centred
+from sim_bridge.distributions import table_named
+from sim_bridge.rollout import middle_car
 from storage.files import write_file
 from trainer.hyperparameters import Hyperparameters
 from trainer.places import Places
@@ -66,9 +70,19 @@ class Budget:
         return minutes + (["--steps", str(self.frames)] if self.frames else [])
 
 
-def contract_for(hyperparameters: Hyperparameters) -> Contract:
-    """What a policy of these hyper-parameters promises."""
-    actions = ActionTable(decoding=hyperparameters.decoding, temperature=hyperparameters.temperature)
+def contract_for(
+    hyperparameters: Hyperparameters, calibration: Mapping[str, tuple[float, float]] | None = None
+) -> Contract:
+    """What a policy of these hyper-parameters promises. calibration: of the car that it is for, as calibration.known
+    has it."""
+    turns_rad_per_m = None
+    if hyperparameters.values == "rolled_out":
+        turns_rad_per_m = middle_car(centred(table_named(hyperparameters.table), calibration or {}))
+    actions = ActionTable(
+        decoding=hyperparameters.decoding,
+        temperature=hyperparameters.temperature,
+        turns_rad_per_m=turns_rad_per_m,
+    )
     if hyperparameters.throttle == "levels":
         actions = actions.model_copy(update={"throttle": THROTTLE_LEVELS})
     return Contract(actions=actions)

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from calibration.car_file import save_calibration
+from calibration.car_file import nominal
 from calibration.known import known
 from car.display import COLUMNS, as_text
-from car.drive import not_for_real_rooms, not_for_this_car
+from car.drive import not_for_real_rooms, not_for_this_car, turns_unknown
 from car.simulated import SimulatedCamera, SimulatedCar, SimulatedDrivetrain
 from car.wheel import PRETRAINED, PRETRAINED_REAL, choose_model
 from models.contract import Contract
@@ -306,17 +306,55 @@ def test_real_rooms_and_simulated_ones_have_a_shipped_policy_each(tmp_path: Path
     assert choose_model(tmp_path, None, real=True).folder.resolve() == PRETRAINED
 
 
-def test_a_policy_for_another_car_is_a_warning_in_one_line(tmp_path: Path) -> None:
+def test_a_policy_for_another_car_is_a_warning_in_one_line() -> None:
     model = load_model(PRETRAINED)
-    assert not_for_this_car(model, tmp_path) is None  # it is for any car
+    assert not_for_this_car(model, None) is None  # it is for any car
     manifest = model.manifest.model_copy(update={"calibration": known(measured_car())})
     model = replace(model, manifest=manifest)
-    assert "this one was not" in not_for_this_car(model, tmp_path)
-    save_calibration(tmp_path, measured_car())
-    assert not_for_this_car(model, tmp_path) is None
+    assert "this one was not" in not_for_this_car(model, None)
+    assert not_for_this_car(model, measured_car()) is None
     car = measured_car()
     late = car.latency.model_copy(update={"latency_s": 0.2})
-    save_calibration(tmp_path, car.model_copy(update={"latency": late}))
-    warning = not_for_this_car(model, tmp_path)
+    warning = not_for_this_car(model, car.model_copy(update={"latency": late}))
     assert "latency (s) 0.2, trained for 0.08 ± 0.01" in warning
     assert "\n" not in warning
+
+
+def test_a_policy_that_means_arcs_asks_for_a_car_that_was_measured() -> None:
+    model = load_model(PRETRAINED)
+    assert turns_unknown(model, None) is None  # it means none
+    actions = model.contract.actions.model_copy(update={"turns_rad_per_m": 2.5})
+    contract = model.contract.model_copy(update={"actions": actions})
+    model = replace(model, manifest=model.manifest.model_copy(update={"contract": contract}))
+    for calibration in (None, nominal()):
+        warning = turns_unknown(model, calibration)
+        assert "0.80 m wide" in warning
+        assert warning.endswith("calibrate vehicle")
+        assert "\n" not in warning
+    assert turns_unknown(model, measured_car()) is None
+
+
+def test_a_real_camera_s_drive_makes_the_arcs_of_the_car_that_was_measured(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both cars see the same and mean the same: steering 1, which this one needs nine tenths of its own for."""
+    install(monkeypatch, Oddities())
+    told: list[float] = []
+
+    def once(_: NoDrivetrain, steering: float, *others: object) -> None:
+        told.append(steering)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(NoDrivetrain, "run", once)
+    monkeypatch.setattr(TFLitePolicy, "advantages", lambda *_: np.array([0, 0, 0, 0, 0, 0, 9], np.float32))
+    wheel = Wheel(Handover(load_model(PRETRAINED_REAL)))
+    options = PeopleOptions(page=False)
+    for calibrated in (False, True):
+        if calibrated:
+            save_calibration(tmp_path, measured_car())
+        drive_real(wheel, Settings(), tmp_path, options, CameraChoice("pi"), wires=None)
+        assert ("calibrate vehicle" in capsys.readouterr().err) != calibrated
+    vehicle, turns_rad_per_m = measured_car().vehicle, wheel.model.contract.actions.turns_rad_per_m
+    locks_rad = math.radians(vehicle.left_lock_deg), math.radians(vehicle.right_lock_deg)
+    assert told == [1.0, pytest.approx(same_arc(1.0, turns_rad_per_m, vehicle.wheelbase_m, *locks_rad))]
+    assert 0.8 < told[1] < 0.9

@@ -12,8 +12,10 @@ from car.handover import Handover
 from car.policy import Policy
 from car.preprocessing import Preprocessing
 from car.wheel import PRETRAINED
+from models.arc import same_arc
 from models.contract import Contract
 from models.folder import Model, load_model
+from tests.calibration.measured_car import measured_car
 
 CONTRACT = Contract()
 LIMITS = Limits(throttle_cap=0.2, oldest_frame_s=0.2, throttle_slew_per_s=4.0)
@@ -149,6 +151,21 @@ def test_a_constant_throttle_outranks_the_policys() -> None:
         part = Policy(Handover(fixed([0, 0, 0, 0, 0, 0, 9])), constant)
         action, steering, throttle, *_ = part.run(observation)
         assert (action, steering, throttle) == (6, 1.0, expected)
+
+
+def test_a_car_that_was_measured_goes_the_arc_that_the_policy_means() -> None:
+    observation, vehicle = np.zeros(CONTRACT.observation.shape, np.uint8), measured_car().vehicle
+    model = fixed([0, 9, 0, 0, 0, 0, 0])  # -0.6
+    means = CONTRACT.model_copy(update={"actions": CONTRACT.actions.model_copy(update={"turns_rad_per_m": 2.0})})
+    meaning = replace(model, manifest=model.manifest.model_copy(update={"contract": means}))
+    for one, measured, expected in (
+        (model, vehicle, -0.6),
+        (meaning, None, -0.6),
+        (meaning, vehicle, same_arc(-0.6, 2.0, 0.17, *np.radians([24.0, 26.0]))),
+    ):
+        part = Policy(Handover(one), vehicle=measured)
+        assert part.run(observation)[:2] == (1, pytest.approx(expected))
+    assert -0.5 < expected < -0.42  # 24 degrees at -1, and the policy means 19
 
 
 def test_a_policy_that_gives_no_numbers_raises() -> None:

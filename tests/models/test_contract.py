@@ -13,7 +13,8 @@ levels = st.lists(st.floats(-1.0, 1.0), min_size=1, max_size=4, unique=True).map
 def tables(draw) -> ActionTable:
     right = draw(positive_bins)
     steering = (*(-value for value in reversed(right)), 0.0, *right)
-    return ActionTable(steering=steering, throttle=tuple(draw(levels)))
+    turns_rad_per_m = draw(st.none() | st.floats(0.1, 20))
+    return ActionTable(steering=steering, throttle=tuple(draw(levels)), turns_rad_per_m=turns_rad_per_m)
 
 
 @given(tables())
@@ -56,6 +57,14 @@ def test_the_digest_names_the_contract() -> None:
     assert Contract().digest != Contract(observation=ObservationSpec(stack=3)).digest
     # The shipped model and every model out there carry this one: changing it makes them undrivable.
     assert Contract().digest == "c4665073f5178daec5d8e0a528fb694837c14e94c8f3332687edf069ac0f7de0"
+
+
+def test_what_steering_means_is_told_only_where_it_means_something() -> None:
+    """A car that was not updated refuses keys that it does not know."""
+    assert "turns_rad_per_m" not in Contract().model_dump_json()
+    meant = Contract(actions=ActionTable(turns_rad_per_m=2.3))
+    assert Contract.model_validate_json(meant.model_dump_json()).actions.turns_rad_per_m == 2.3
+    assert meant.digest != Contract().digest
 
 
 @st.composite

@@ -11,7 +11,7 @@ from scripts.knowing import HIDDEN, UNITS, InTurn, Mind, Row, own_command
 from settings import PROJECT
 from sim_bridge.real import REAL
 from sim_bridge.rollout import middle_car
-from sim_bridge.scene import Always, Uniform
+from sim_bridge.scene import Uniform
 from sim_bridge.simulator import Simulator
 
 CONTRACT = Contract()
@@ -80,19 +80,20 @@ def test_a_picture_and_its_mirror_image_are_remembered_apart(weights: list[np.nd
 
 
 def test_who_knows_his_steering_turns_any_car_alike() -> None:
-    """By the circle that each of them drives, once its wheels have come to rest."""
+    """As cars do that were made to turn alike, told the same; once their wheels have come to rest."""
     cars, steering = 20, 0.4
-    even = {"steering_uneven": Always(0.0), "slip_s2_m2": Always(0.0), "full_lock_deg": Uniform(26, 32)}
-    simulator = Simulator(cars, REAL | even, 0, CONTRACT.observation)
-    command = own_command(Row(middle=True, lock=True), np.full(cars, steering), simulator, np.arange(cars))
+    alike, own = (Simulator(cars, REAL | {"full_lock_deg": Uniform(26, 32)}, 0, CONTRACT.observation) for _ in range(2))
+    alike.bicycles.turn_alike(middle_car(REAL))
+    command = own_command(Row(middle=True, lock=True), np.full(cars, steering), own, np.arange(cars))
     assert np.ptp(command) > 0.2  # of cars that differ
-    bicycles = simulator.bicycles
     for _ in range(60):
-        before_rad = bicycles.heading_rad.copy()
-        simulator.step(command, np.full(cars, 0.2))
-    turned_rad = before_rad - bicycles.heading_rad  # + to the right, as steering
-    driven_m = bicycles.speed_m_s * bicycles.period_s
-    assert turned_rad / driven_m == pytest.approx(np.full(cars, middle_car(REAL) * steering), rel=0.02)
+        alike.step(np.full(cars, steering), np.full(cars, 0.2))
+        own.step(command, np.full(cars, 0.2))
+        heading_rad = np.stack([alike.bicycles.heading_rad, own.bicycles.heading_rad])
+    alike.step(np.full(cars, steering), np.full(cars, 0.2))
+    own.step(command, np.full(cars, 0.2))
+    turned_rad = np.stack([alike.bicycles.heading_rad, own.bicycles.heading_rad]) - heading_rad
+    assert turned_rad[1] == pytest.approx(turned_rad[0], rel=1e-3)
 
 
 def test_who_knows_only_where_straight_ahead_is_rolls_there_and_turns_by_his_own_lock() -> None:

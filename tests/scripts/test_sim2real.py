@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
-from models.contract import ObservationSpec
+from models.contract import ActionTable, Contract, ObservationSpec
 from models.decision import Decisions
 from scripts import sim2real
 from sim_bridge.distributions import EVALUATION
 from sim_bridge.real import REAL
 from sim_bridge.simulator import Simulator
+from tests.trainer.drivers import steady
 
 PERIOD_S = 0.05
 
@@ -60,3 +61,14 @@ def test_each_line_of_the_table_is_in_one_group_and_all_worlds_can_be_drawn() ->
     assert set(replaced) == {name for name in REAL if REAL[name] != EVALUATION[name]} - {"walls", "wall_gap_m"}
     for group in sim2real.GROUPS:
         Simulator(12, sim2real.as_in_evaluation(group), 0, ObservationSpec())
+
+
+def test_cars_that_were_measured_go_the_arcs_that_are_meant_within_what_measuring_leaves() -> None:
+    contract = Contract(actions=ActionTable(turns_rad_per_m=2.0))
+    simulator, cars = Simulator(12, sim2real.MEASURED, 0, ObservationSpec()), np.arange(12)
+    told = sim2real.in_own_arcs(steady(0.3), contract)(np.zeros((12, 64, 64, 4), np.uint8), cars, simulator)
+    bicycles = simulator.bicycles
+    gone = told.steering * bicycles.locks_rad[1] / (0.3 * np.arctan(2.0 * bicycles.wheelbase_m))
+    assert gone == pytest.approx(np.where(cars % 2, 1 / 0.97, 1 / 1.03))
+    plain = sim2real.in_own_arcs(steady(0.3), Contract())(np.zeros((12, 64, 64, 4), np.uint8), cars, simulator)
+    assert plain.steering == pytest.approx(0.3)

@@ -11,7 +11,7 @@ from sim_bridge.track import CentreLine
 from tests.conftest import PRETRAINED, assert_one_line
 from tests.sim_bridge.test_track_file import eight, ellipse, write
 from tests.trainer.drivers import steady
-from trainer.evaluation import drive_tracks, summarise, teacher
+from trainer.evaluation import as_measured, drive_tracks, summarise, teacher
 
 CONTRACT = Contract()
 
@@ -44,6 +44,19 @@ def test_a_car_that_stands_is_given_up() -> None:
     assert not result.finished
     assert not result.off_road
     assert result.driven_m == 0
+
+
+def test_who_measured_his_car_goes_the_arcs_that_are_meant() -> None:
+    """Without a measured car, or arcs that are meant, what is told is told."""
+    contract = CONTRACT.model_copy(update={"actions": CONTRACT.actions.model_copy(update={"turns_rad_per_m": 2.3})})
+    measured = {"wheelbase_m": (0.2, 0.01), "full_lock_deg": (25.0, 0.5), "steering_uneven": (0.1, 0.02)}
+    decided = (np.zeros((1, 64, 64, 4), np.uint8), np.array([0]), None)
+    for told, lock_deg in ((-0.5, 22.5), (0.5, 27.5)):
+        assert as_measured(steady(told), CONTRACT, measured)(*decided).steering == told
+        assert as_measured(steady(told), contract, {"latency_s": (0.1, 0.01)})(*decided).steering == told
+        arc = as_measured(steady(told), contract, measured)(*decided)
+        assert arc.steering == pytest.approx(told * np.arctan(2.3 * 0.2) / np.radians(lock_deg))
+        assert arc.throttle == steady(told)(*decided).throttle
 
 
 def test_paths_are_there_where_they_are_asked_for() -> None:
