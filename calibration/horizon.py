@@ -13,7 +13,7 @@ import numpy as np
 
 from calibration.camera import lens_of
 from calibration.car_file import CalibrationError, CarCalibration, with_found
-from calibration.image_motion import turning
+from calibration.image_motion import WIDTH, moved, small_grey, turning
 from calibration.intrinsics import Intrinsics
 from models.score import cut, smooth
 from storage.tub import Tub
@@ -21,7 +21,6 @@ from storage.tub import Tub
 SPAN = 3  # frames between two looks at one point
 STRAIGHT = 0.35  # of all frames: those in which the picture turns least
 MOST_PX, LEAST_PX = 4.0, 0.15  # in 160 across; what moves more counts as much, what moves less not at all
-WIDTH = 160
 LEAST_POINTS = 400  # above the horizon and below it
 ABOVE_SHARE = 0.65  # of the points above the horizon must move up, or there is none
 PITCH_DOUBT_DEG = 2.0  # 95 %: a car nods, and few things stand near the horizon
@@ -44,23 +43,20 @@ def find_horizon(tub: Tub) -> Horizon:
     pieces, period_s = cut([record.timestamp_ms for record in records], [record.session_id for record in records])
     height, width = pairs[0][1].shape[:2]
     scale = WIDTH / width
-    size = WIDTH, round(height * scale)
-    frames = [
-        cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA) for _, frame in pairs
-    ]
+    frames = [small_grey(frame) for _, frame in pairs]
     turned = turning(frames)
     turned[~np.isfinite(turned)] = 1.0
     for piece in pieces:
         turned[piece] = smooth(np.abs(turned[piece]), period_s)
         turned[piece.start] = 1.0
     straight = np.quantile(turned, STRAIGHT)
-    moved = []
+    movements = []
     for piece in pieces:
         for first in range(piece.start, piece.stop - SPAN):
             if (turned[first + 1 : first + 1 + SPAN] <= straight).all():
-                moved.append(_moved(frames[first], frames[first + SPAN]))
-    points = np.concatenate(moved) if moved else np.zeros((0, 4))
-    row, share_above = _changes(points[:, 1], points[:, 3], size[1])
+                movements.append(moved(frames[first], frames[first + SPAN]))
+    points = np.concatenate(movements) if movements else np.zeros((0, 4))
+    row, share_above = _changes(points[:, 1], points[:, 3], len(frames[0]))
     above = np.count_nonzero(points[:, 1] < row)
     if min(above, len(points) - above) < LEAST_POINTS or share_above < ABOVE_SHARE:
         raise CalibrationError(
@@ -107,17 +103,6 @@ def draw_horizon(frame: np.ndarray, horizon: Horizon) -> np.ndarray:
     drawn = cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
     row = round(4 * horizon.row)
     return cv2.line(drawn, (0, row), (drawn.shape[1], row), (60, 60, 255), 2, cv2.LINE_AA)
-
-
-def _moved(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Points of the first frame and how they moved until the second, (n, 4): column, row, right, down."""
-    corners = cv2.goodFeaturesToTrack(before, 80, 0.01, 5)
-    if corners is None:
-        return np.zeros((0, 4))
-    there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, corners.copy(), winSize=(15, 15), maxLevel=2)
-    back, found_back, _ = cv2.calcOpticalFlowPyrLK(after, before, there, there.copy(), winSize=(15, 15), maxLevel=2)
-    good = (found.ravel() == 1) & (found_back.ravel() == 1) & (np.abs(back - corners).max(axis=(1, 2)) < 0.5)
-    return np.concatenate([corners[good, 0], (there - corners)[good, 0]], axis=1)
 
 
 def _changes(places: np.ndarray, moves: np.ndarray, length: int) -> tuple[float, float]:

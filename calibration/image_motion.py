@@ -1,5 +1,9 @@
-"""How far the picture turns from frame to frame: phase correlation of its upper half, which is far away and moves with
-the car's turning alone. C. Kuglin, D. Hines, The phase correlation image alignment method (1975)."""
+"""How points of the picture move from frame to frame, and by how much all of it turns.
+
+B. Lucas, T. Kanade, An Iterative Image Registration Technique (1981), on the corners that J. Shi and C. Tomasi, Good
+Features to Track (1994), find. A turn of the car moves what is far and what is near to the same side; driving on moves
+the floor's points to both sides. So their median tells the turning, also where a camera sees hardly more than floor.
+"""
 
 from collections.abc import Iterable
 
@@ -7,8 +11,14 @@ import cv2
 import numpy as np
 
 WIDTH = 160  # pixels that it is looked at with
-FARTHEST = 0.25  # of the width from one frame to the next; beyond that, or
-FAINTEST = 0.03  # where the two have so little in common, of 1, the shift is rejected
+CORNERS, LEAST_QUALITY, APART_PX = (
+    120,
+    0.01,
+    5,
+)  # at most so many, of the best one's quality, and so far from each other
+WINDOW, LEVELS = (15, 15), 3  # find what moved by a fifth of the width
+FOUND_AGAIN_PX = 0.5  # looked for from there, a point must be where it came from: else something else was found
+FEWEST = 6  # points, or nobody knows how far the picture turned
 
 AROUND = 3  # frames before and after, of which a spike has at most half
 SPIKE, LEAST_SPIKE = 8.0, 0.003  # standard deviations from its neighbours' median, and of the width
@@ -16,14 +26,35 @@ SPIKE, LEAST_SPIKE = 8.0, 0.003  # standard deviations from its neighbours' medi
 
 def turning(frames: Iterable[np.ndarray]) -> np.ndarray:
     """By how much of its width the picture has turned since the frame before, + is a turn to the right: float64
-    (frames,), NaN for the first one and where no shift is found. frames: grey or RGB uint8 (h, w[, 3])."""
+    (frames,), NaN for the first one and where too few points are found again. frames: as for `small_grey`."""
     turned: list[float] = []
     before: np.ndarray | None = None
     for frame in frames:
-        upper = _upper_half(frame)
-        turned.append(float("nan") if before is None else _turned(before, upper))
-        before = upper
+        after = small_grey(frame)
+        right_px = np.zeros(0) if before is None else moved(before, after)[:, 2]
+        # A car that turns right sees everything move left.
+        turned.append(-float(np.median(right_px)) / WIDTH if len(right_px) >= FEWEST else float("nan"))
+        before = after
     return np.array(turned)
+
+
+def small_grey(frame: np.ndarray) -> np.ndarray:
+    """A frame, grey or RGB uint8 (h, w[, 3]), as it is looked at: grey, uint8 (h WIDTH / w, WIDTH)."""
+    grey = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    height = round(WIDTH * grey.shape[0] / grey.shape[1])
+    return cv2.resize(grey, (WIDTH, height), interpolation=cv2.INTER_AREA)
+
+
+def moved(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Points of a first grey frame and how they moved until the second, float32 (n, 4): column, row, right, down."""
+    corners = cv2.goodFeaturesToTrack(before, CORNERS, LEAST_QUALITY, APART_PX)
+    if corners is None:
+        return np.zeros((0, 4), np.float32)
+    there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, corners.copy(), winSize=WINDOW, maxLevel=LEVELS)
+    back, found_back, _ = cv2.calcOpticalFlowPyrLK(after, before, there, there.copy(), winSize=WINDOW, maxLevel=LEVELS)
+    again = np.abs(back - corners).max(axis=(1, 2)) < FOUND_AGAIN_PX
+    good = (found.ravel() == 1) & (found_back.ravel() == 1) & again
+    return np.concatenate([corners[good, 0], (there - corners)[good, 0]], axis=1)
 
 
 def without_spikes(turned: np.ndarray) -> np.ndarray:
@@ -43,17 +74,3 @@ def without_spikes(turned: np.ndarray) -> np.ndarray:
 def deviation(away: np.ndarray) -> float:
     """The standard deviation that these distances from a centre would have without their outliers: by their median."""
     return 1.48 * float(np.nanmedian(away))
-
-
-def _upper_half(frame: np.ndarray) -> np.ndarray:
-    grey = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-    height = round(WIDTH * grey.shape[0] / grey.shape[1])
-    return cv2.resize(grey, (WIDTH, height), interpolation=cv2.INTER_AREA)[: height // 2].astype(np.float32)
-
-
-def _turned(before: np.ndarray, after: np.ndarray) -> float:
-    window = cv2.createHanningWindow(before.shape[::-1], cv2.CV_32F)
-    (right_px, _), response = cv2.phaseCorrelate(before, after, window)
-    if response < FAINTEST or abs(right_px) > FARTHEST * WIDTH:
-        return float("nan")
-    return -right_px / WIDTH  # a car that turns right sees everything move left

@@ -112,7 +112,7 @@ def refusal(weave: Weave, found: Delay) -> str:
         )
     return (
         f"the picture does not follow the commands (correlation {found.correlation:.2f}, not {LEAST_CORRELATION}): "
-        "did the car move? Is there anything to see in the upper half of the picture? Nothing was saved"
+        "did the car move? Is there anything to see but a bare floor? Nothing was saved"
     )
 
 

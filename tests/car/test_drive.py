@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import re
 import signal
@@ -12,17 +13,24 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from calibration.car_file import nominal
+from calibration.car_file import nominal, save_calibration
 from calibration.known import known
 from car.display import COLUMNS, as_text
-from car.drive import not_for_real_rooms, not_for_this_car, turns_unknown
+from car.drive import drive_real, not_for_real_rooms, not_for_this_car, turns_unknown
+from car.handover import Handover
+from car.hardware import CameraChoice
+from car.people import PeopleOptions
 from car.simulated import SimulatedCamera, SimulatedCar, SimulatedDrivetrain
-from car.wheel import PRETRAINED, PRETRAINED_REAL, choose_model
+from car.tub_camera import NoDrivetrain
+from car.wheel import PRETRAINED, PRETRAINED_REAL, Wheel, choose_model
+from models.arc import same_arc
 from models.contract import Contract
 from models.folder import load_model
 from models.pictures import YELLOW
-from settings import PROJECT
+from models.runtime import TFLitePolicy
+from settings import PROJECT, Settings
 from tests.calibration.measured_car import measured_car
+from tests.car.fake_picamera2 import Oddities, install
 from tests.conftest import assert_one_line
 from tests.sim_bridge.test_track_file import eight, write
 
