@@ -33,7 +33,7 @@ from trainer.presets import load_preset
 from trainer.progress import Progress
 from trainer.replay import Batch
 from trainer.rolled_out import Regression
-from trainer.run_settings import Budget, command_of
+from trainer.run_settings import Budget, command_of, contract_for
 from trainer.tensorboard import TensorBoard
 
 CONTRACT = Contract()
@@ -193,6 +193,14 @@ def test_a_switch_is_repeated_as_it_is_typed() -> None:
     real = Hyperparameters(**load_preset("real") | {"vary": False})
     assert command_of(real, "real", budget, Places(), None).endswith(" --preset real --no-vary")
     assert command_of(Hyperparameters(vary=True), None, budget, Places(), None).endswith(" --minutes 5 --vary")
+
+
+def test_rolled_out_steering_means_the_arcs_of_the_middle_car_or_of_the_one_it_is_for() -> None:
+    real = Hyperparameters(**load_preset("real"))
+    assert contract_for(real).actions.turns_rad_per_m == pytest.approx(np.tan(np.radians(26)) / 0.21)
+    own = {"wheelbase_m": (0.2, 0.01), "full_lock_deg": (30.0, 0.5), "steering_uneven": (0.1, 0.02)}
+    assert contract_for(real, own).actions.turns_rad_per_m == pytest.approx(np.tan(np.radians(30)) / 0.2)
+    assert contract_for(Hyperparameters()) == Contract()  # what bootstrapping learns is of each car's own steering
 
 
 @pytest.mark.parametrize("shape", [(64, 32), (16, 144), (96, 96)])
