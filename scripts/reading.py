@@ -27,6 +27,7 @@ from trainer.hyperparameters import Hyperparameters
 from trainer.practice import FACT_SCALE, FACTS, VALUED_EVERY, Lesson, Practice
 from trainer.presets import load_preset
 from trainer.rolled_out import Regression, learning_rate
+from trainer.run_settings import contract_for
 
 PAGE, BEGIN, END = PROJECT / "docs" / "sim2real.md", "<!-- read -->", "<!-- read: end -->"
 SEED, ASKED_SEED = 0, 1  # of the worlds that are learnt from, and of those that are asked about
@@ -93,7 +94,7 @@ def main() -> None:
     gathered = None
     for name in chosen.only or VARIANTS:
         variant = VARIANTS[name]
-        contract = Contract(observation=ObservationSpec(size=variant.size))
+        contract = contract_for(preset).model_copy(update={"observation": ObservationSpec(size=variant.size)})
         if gathered != (variant.share, variant.size):
             practice = gather(contract, preset, int(chosen.pictures * variant.share), SEED)
             asked = gather(contract, preset, chosen.pictures // SCARCE, ASKED_SEED)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from models.contract import Contract
+from models.contract import ActionTable, Contract
 from models.decision import Decisions
 from sim_bridge.distributions import TABLES
 from sim_bridge.scene import Always
@@ -48,6 +48,20 @@ def test_only_moments_that_were_valued_are_drawn() -> None:
         assert (practice.draw(500).values.std(axis=1) > 0).all()
     moments = [len(np.unique(practice.draw(500, every=steps).values, axis=0)) for steps in (VALUED_EVERY, 10)]
     assert moments[1] <= moments[0] / 4
+
+
+def test_returns_are_those_of_the_car_that_the_contract_means() -> None:
+    """Were its smallest circle 10 m wide, full lock would often be the best that there is."""
+    full = {}
+    for turns_rad_per_m in (None, 0.2):
+        contract = Contract(actions=ActionTable(turns_rad_per_m=turns_rad_per_m))
+        with Practice(contract, TABLES["training"], cars=4, steps=100, seed=1) as practice:
+            while practice.frames < 4 * 100:
+                assert practice.alive
+                time.sleep(0.05)
+            full[turns_rad_per_m] = np.isin(practice.draw(500).values.argmax(axis=1), (0, 6)).mean()
+    assert full[None] < 0.15
+    assert full[0.2] > 0.3
 
 
 def test_mirrored_twice_is_as_it_was(practice: Practice) -> None:
