@@ -342,10 +342,10 @@ def test_a_policy_that_means_arcs_asks_for_a_car_that_was_measured() -> None:
     assert turns_unknown(model, measured_car()) is None
 
 
-def test_a_real_camera_s_drive_makes_the_arcs_of_the_car_that_was_measured(
+def test_behind_a_real_camera_a_measured_car_goes_the_arcs_that_are_meant(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Both cars see the same and mean the same: steering 1, which this one needs nine tenths of its own for."""
+    """Both cars see the same and mean the same: steering 1, which takes some eight tenths of this one's own."""
     install(monkeypatch, Oddities())
     told: list[float] = []
 
