@@ -43,6 +43,11 @@ NO_DISTRACTION: Table = {name: Always(0) for name in (
     "zebras", "stop_lines", "line_worn", "line_missing", "noise_rows", "jpeg_quality",
 )}  # fmt: skip
 TWO_EDGES: Table = {"lines": Choice({("left", "right"): 5, ("left", "right", "dashes"): 4})}
+DASHES_TOO: Table = {"lines": Always(("left", "right", "dashes"))}
+BROAD: Table = {"line_width_m": Uniform(0.04, 0.08)}
+TIDY: Table = {name: EVALUATION[name] for name in (
+    "line_double_m", "line_wobble_m", "tape_piece_m", "line_missing", "line_worn",
+)}  # fmt: skip
 # Groups of the table's lines, each from its first to its last; all but the walls, for lamps hang in rooms.
 GROUPS = {
     "car": ("wheelbase_m", "motor_lag_s"),
@@ -71,6 +76,9 @@ EASIER = {
     "no glare, shadows, stray or worn lines": REAL | NO_DISTRACTION,
     "only roads of two edges": REAL | TWO_EDGES,
     "both": REAL | NO_DISTRACTION | TWO_EDGES,
+    "only roads of two edges and dashes": REAL | DASHES_TOO,
+    "only lines of 40 to 80 mm": REAL | BROAD,
+    "only lines that are single, straight and whole": REAL | TIDY,
 } | {f"the {group} of the default evaluation": as_in_evaluation(group) for group in GROUPS}
 # What `calibrate vehicle` is held to in tests/calibration/test_true_cars.py, as shares: the middle, and each lock.
 MEASURED: Table = REAL | {"steering_trim": Uniform(-0.02, 0.02)}
