@@ -11,11 +11,9 @@ import cv2
 import numpy as np
 
 WIDTH = 160  # pixels that it is looked at with
-CORNERS, LEAST_QUALITY, APART_PX = (
-    120,
-    0.01,
-    5,
-)  # at most so many, of the best one's quality, and so far from each other
+CORNERS = 120  # at most
+LEAST_QUALITY = 0.01  # of the best corner's
+APART_PX = 5  # from each other, at least
 WINDOW, LEVELS = (15, 15), 3  # find what moved by a fifth of the width
 FOUND_AGAIN_PX = 0.5  # looked for from there, a point must be where it came from: else something else was found
 FEWEST = 6  # points, or nobody knows how far the picture turned

@@ -79,7 +79,7 @@ class ActionTable(_Frozen):
         """As before there was a word for it: cars that have not been updated go on reading such models."""
         fields: dict[str, Any] = dump(self)
         if self.turns_rad_per_m is None:
-            del fields["turns_rad_per_m"]
+            fields.pop("turns_rad_per_m", None)  # unset ones may be left out already
         return fields
 
     def __len__(self) -> int:

@@ -62,6 +62,7 @@ def test_the_digest_names_the_contract() -> None:
 def test_what_steering_means_is_told_only_where_it_means_something() -> None:
     """A car that was not updated refuses keys that it does not know."""
     assert "turns_rad_per_m" not in Contract().model_dump_json()
+    assert ActionTable().model_dump(exclude_unset=True) == {}
     meant = Contract(actions=ActionTable(turns_rad_per_m=2.3))
     assert Contract.model_validate_json(meant.model_dump_json()).actions.turns_rad_per_m == 2.3
     assert meant.digest != Contract().digest
