@@ -29,7 +29,9 @@ class Hyperparameters(BaseModel):
         Field(description="what is learnt from recordings: conservative Q values, Q values, or to do the same"),
     ] = "cql"
     conservative: Annotated[float, Field(ge=0, description="weight of the conservative term, with --offline cql")] = 1.0
-    network: Annotated[Literal["small", "large"], Field(description="a name from trainer/network.py")] = "small"
+    network: Annotated[Literal["small", "large", "larger"], Field(description="a name from trainer/network.py")] = (
+        "small"
+    )
     decoding: Annotated[
         Literal["argmax", "expectation"], Field(description="from advantages to a command: see models/decision.py")
     ] = "argmax"

@@ -28,6 +28,8 @@ TRUNKS = {
     "small": Trunk(((16, 4, 4), (32, 3, 2)), 128, padded=False, xla=True),
     # 600 k parameters, 6.7 M multiply-adds: rooms of all kinds
     "large": Trunk(((32, 4, 4), (64, 3, 2), (64, 3, 1), (96, 3, 2), (96, 3, 1)), 256, padded=True, xla=False),
+    # 1.15 M parameters, 15.3 M multiply-adds: the same for who trains longer, `train --network larger`
+    "larger": Trunk(((48, 4, 4), (96, 3, 2), (96, 3, 1), (160, 3, 2), (160, 3, 1)), 256, padded=True, xla=False),
 }
 DEGREE = 3  # of the advantage as a polynomial in the steering: one hump, leaning
 
