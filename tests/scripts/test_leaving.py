@@ -25,11 +25,13 @@ def test_the_last_second_shows_what_was_steered_and_what_was_best(monkeypatch: p
     (car, *_) = (car for car, result in enumerate(results) if result.off_road)
     size = 2 * CONTRACT.observation.size
     last = witness.last_second(car)
-    assert last.shape == (size, PICTURES * size, 3)
-    newest = last[:, -size:]
+    assert last.shape == (2 * size, PICTURES * size, 3)
+    newest, road = last[:size, -size:], last[size:].astype(int)
     at = {name: np.nonzero((newest == colour).all(axis=2)) for name, colour in (("policy", YELLOW), ("best", CYAN))}
     assert at["policy"][1].mean() < size / 2 - 5  # the policy's goes to the left, off the road
     assert at["best"][1].mean() > size / 2 + 5  # who knows the road steers back
+    _, columns = np.nonzero(road[..., 1] > road[..., 0])
+    assert (columns % size).mean() > size / 2 + 5  # and it is drawn where it is: to the right of who left it on the left
 
 
 def test_a_car_that_left_at_once_has_black_pictures_for_what_it_has_not_seen() -> None:
@@ -37,5 +39,5 @@ def test_a_car_that_left_at_once_has_black_pictures_for_what_it_has_not_seen() -
     simulator = Simulator(1, EVALUATION, 0, CONTRACT.observation)
     for _ in range(EVERY + 1):
         witness(np.full((1, *CONTRACT.observation.shape), 99, np.uint8), np.array([0]), simulator)
-    shown = witness.last_second(0).reshape(2 * CONTRACT.observation.size, PICTURES, -1).max(axis=(0, 2)) > 0
+    shown = witness.last_second(0).reshape(4 * CONTRACT.observation.size, PICTURES, -1).max(axis=(0, 2)) > 0
     assert shown.tolist() == [False] * (PICTURES - 2) + [True] * 2
