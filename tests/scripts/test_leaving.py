@@ -31,7 +31,7 @@ def test_the_last_second_shows_what_was_steered_and_what_was_best(monkeypatch: p
     assert at["policy"][1].mean() < size / 2 - 5  # the policy's goes to the left, off the road
     assert at["best"][1].mean() > size / 2 + 5  # who knows the road steers back
     _, columns = np.nonzero(road[..., 1] > road[..., 0])
-    assert (columns % size).mean() > size / 2 + 5  # and it is drawn where it is: to the right of who left it on the left
+    assert (columns % size).mean() > size / 2 + 5  # and it is drawn where it is: he left it on the left
 
 
 def test_a_car_that_left_at_once_has_black_pictures_for_what_it_has_not_seen() -> None:
