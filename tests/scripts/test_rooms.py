@@ -92,4 +92,5 @@ def test_what_stands_still_is_the_newest_picture() -> None:
     moving, mirrored, still, still_mirrored = shown[-4:]
     assert np.ptp(moving, axis=-1).any()
     assert (still == moving[..., -1:]).all()
-    assert (mirrored == moving[:, :, ::-1]).all() and (still_mirrored == still[:, :, ::-1]).all()
+    assert (mirrored == moving[:, :, ::-1]).all()
+    assert (still_mirrored == still[:, :, ::-1]).all()
