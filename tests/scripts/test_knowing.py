@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.contract import Contract
-from scripts.knowing import HIDDEN, UNITS, InTurn, Mind, Row, own_command
+from scripts.knowing import HIDDEN, UNITS, InTurn, Mind, Moments, Row, own_command, taught
 from settings import PROJECT
 from sim_bridge.real import REAL
 from sim_bridge.rollout import middle_car
@@ -40,7 +40,7 @@ def trunk(observation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def weights() -> list[np.ndarray]:
     rng = np.random.default_rng(0)
     shapes = [
-        (FEATURES, 3 * UNITS), (UNITS, 3 * UNITS), (2, 3 * UNITS),
+        (FEATURES + 2, 3 * UNITS), (UNITS, 3 * UNITS), (2, 3 * UNITS),
         (FEATURES + UNITS, HIDDEN), (HIDDEN,), (HIDDEN, 3), (3,), (3, ACTIONS),
     ]  # fmt: skip
     return [rng.normal(0, 0.3, shape).astype(np.float32) for shape in shapes]
@@ -68,6 +68,24 @@ def test_the_word_of_the_new_layers_counts_for_its_share(weights: list[np.ndarra
     )
     assert none == pytest.approx(np.arange(ACTIONS))
     assert part == pytest.approx(0.6 * none + 0.4 * full, rel=1e-4)
+
+
+def test_how_the_wheels_stood_is_remembered_where_it_is_told(weights: list[np.ndarray]) -> None:
+    """And straight ahead is not the same as unknown."""
+    left, straight, unknown = (Mind(trunk, weights, 1.0, remembers=True) for _ in range(3))
+    told = left.advantages(picture(100), -0.5), straight.advantages(picture(100), 0.0), unknown.advantages(picture(100))
+    for one, other in ((0, 1), (1, 2), (0, 2)):
+        assert np.abs(told[one] - told[other]).max() > 0.05
+    later = left.advantages(picture(100), 0.0), straight.advantages(picture(100), 0.0)
+    assert np.abs(later[0] - later[1]).max() > 0.01
+
+
+def test_in_drives_that_are_not_told_nobody_learns_how_the_wheels_stood() -> None:
+    held = np.array([[0.5, -0.25], [0.75, 0.0]], np.float32)
+    drives = Moments(np.ones((2, 2, FEATURES), np.float16), np.ones((2, 2, ACTIONS)), np.ones((2, 2), bool), held)
+    *_, counts, wheels = taught(drives, np.array([True, False]))
+    assert wheels.tolist() == [[[0.5, 1.0], [-0.25, 1.0]], [[0.0, 0.0], [0.0, 0.0]]]
+    assert counts.dtype == wheels.dtype == np.float32
 
 
 def test_a_picture_and_its_mirror_image_are_remembered_apart(weights: list[np.ndarray]) -> None:
@@ -128,10 +146,11 @@ def test_all_rows_are_measured(driven_tub: Path) -> None:
     before = page.read_bytes()
     done = knowing(str(driven_tub), "--rounds", "4", "--updates", "60", "--worlds", "25")
     assert done.returncode == 0, done.stderr
-    without, with_memory, *rows = done.stdout.splitlines()
+    without, with_memory, told, *rows = done.stdout.splitlines()
     assert without.startswith("without a memory: loss 0.")
-    assert with_memory.startswith("with a memory: loss 0.")
-    assert len(rows) == 8
+    assert with_memory.startswith("with one: loss 0.")
+    assert told.startswith("told: loss 0.")
+    assert len(rows) == 10
     for row in rows:
         finished, _, score = (cell.strip() for cell in row.split("|")[2:-1])
         assert finished.endswith(" of 25")
