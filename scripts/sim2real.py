@@ -45,6 +45,8 @@ NO_DISTRACTION: Table = {name: Always(0) for name in (
 TWO_EDGES: Table = {"lines": Choice({("left", "right"): 5, ("left", "right", "dashes"): 4})}
 DASHES_TOO: Table = {"lines": Always(("left", "right", "dashes"))}
 BROAD: Table = {"line_width_m": Uniform(0.04, 0.08)}
+SLOW: Table = {"top_speed_m_s": Uniform(3.0, 4.0)}
+STRAIGHT: Table = {"start_offset": Always(0.0), "start_heading_deg": Always(0.0)}
 TIDY: Table = {name: EVALUATION[name] for name in (
     "line_double_m", "line_wobble_m", "tape_piece_m", "line_missing", "line_worn",
 )}  # fmt: skip
@@ -79,6 +81,8 @@ EASIER = {
     "only roads of two edges and dashes": REAL | DASHES_TOO,
     "only lines of 40 to 80 mm": REAL | BROAD,
     "only lines that are single, straight and whole": REAL | TIDY,
+    "only slow cars, 0.6 to 0.8 m/s": REAL | SLOW,
+    "starts in the middle of the road, straight along it": REAL | STRAIGHT,
 } | {f"the {group} of the default evaluation": as_in_evaluation(group) for group in GROUPS}
 # What `calibrate vehicle` is held to in tests/calibration/test_true_cars.py, as shares: the middle, and each lock.
 MEASURED: Table = REAL | {"steering_trim": Uniform(-0.02, 0.02)}
