@@ -27,7 +27,8 @@ def test_nothing_is_left_behind(tmp_path: Path, clients: int) -> None:
         subprocess.Popen(command, cwd=PROJECT, env=environment, stderr=errors) as launcher,
     ):
         try:
-            assert wait_until(lambda: listens(port))
+            # it takes connections a moment before its loop runs, and holds less then
+            assert wait_until(lambda: "listening on" in log.read_text())
             before = resources(launcher.pid)
             crowd = [sys.executable, "-m", "tests.sim_bridge.launcher.crowd", str(port), str(clients), "1"]
             with subprocess.Popen(crowd, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as people:
