@@ -1,4 +1,4 @@
-"""What the shipped policy would do if it knew more: `.venv/bin/python -m scripts.knowing FOOTAGE`, half an hour.
+"""What the shipped policy would do if it knew more: `.venv/bin/python -m scripts.knowing FOOTAGE`, most of an hour.
 
 Either its own steering, as who has measured it does: where straight ahead is, and how far it turns. Or what it saw in
 the seconds before: a recurrent layer (K. Cho et al., Learning Phrase Representations using RNN Encoder-Decoder, 2014)
@@ -181,11 +181,9 @@ class Mind:
 
 def _told(held: np.ndarray | float | None) -> np.ndarray:
     """float32 (..., 2): how the wheels stand, and that it is known; or nothing, and that it is not."""
-    return (
-        np.stack([held, np.ones_like(held)], axis=-1).astype(np.float32)
-        if held is not None
-        else np.zeros(2, np.float32)
-    )
+    if held is None:
+        return np.zeros(2, np.float32)
+    return np.stack([held, np.ones_like(held)], axis=-1).astype(np.float32)
 
 
 def remembered(told: np.ndarray, memory: np.ndarray, recurrent: Weights) -> np.ndarray:
