@@ -80,3 +80,4 @@ class Server:
             Session(connection, name, self.stage, lockstep=self._lockstep, table=self._table, ping_s=ping_s).run()
         finally:
             self.stage.leave()
+            connection.close()  # only now: whoever sees that it is closed may count on the place being free

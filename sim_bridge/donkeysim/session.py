@@ -76,7 +76,7 @@ class Session:
         }
 
     def run(self) -> None:
-        """Talk until the client has gone, or has to go. Closes the connection."""
+        """Talk until the client has gone, or has to go. The connection is the caller's to close."""
         why = "it has closed the connection"
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -95,7 +95,6 @@ class Session:
         except OSError as error:
             why = error.strerror or str(error) or type(error).__name__
         finally:
-            self._socket.close()
             self._stage.log(f"{self._name} has left: {why}")
 
     def _listen(self) -> bool:

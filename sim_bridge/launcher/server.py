@@ -182,7 +182,8 @@ class Server:
 
     async def _answer(self, client: Connection, request: messages.Request) -> messages.Reply:
         own = client.simulators
-        for port in [port for port, simulator in own.items() if simulator.ended.is_set()]:
+        gone = [port for port, simulator in own.items() if simulator.ended.is_set()]
+        for port in gone:
             del own[port]
         match request:
             case messages.Start():
@@ -197,6 +198,8 @@ class Server:
             case messages.Ping():
                 return messages.Living(ports=tuple(sorted(own)))
             case messages.Kill(port=port):
+                if port in gone:  # by itself, since the client asked what it has
+                    return messages.Killed(port=port)
                 if port not in own:
                     return messages.Refused(why=f"this client has no simulator on port {port}")
                 own[port].end()

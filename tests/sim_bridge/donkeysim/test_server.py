@@ -309,6 +309,20 @@ def test_quit_ends_the_server_where_nobody_else_is_there(serve: Serve) -> None:
     assert not thread.is_alive()
 
 
+def test_who_is_seen_to_have_left_is_counted_no_more() -> None:
+    server = Server(log=lambda _: time.sleep(0.3))
+    at = server.listen(port=0)
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    client = RawClient(at)
+    client.next("scene_selection_ready")
+    assert server.stage.clients == 1
+    client.send({"msg_type": "quit_app"})
+    assert client.ended()
+    assert server.stage.clients == 0
+    thread.join(5)
+
+
 def test_a_port_that_is_taken_is_one_line(serve: Serve) -> None:
     _, port = serve()
     with pytest.raises(UserError, match=f"cannot listen at 127.0.0.1:{port}: .*in use.*--port"):

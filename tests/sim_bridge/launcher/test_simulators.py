@@ -47,6 +47,18 @@ def test_one_of_several_is_ended(launch, connect) -> None:
         client.kill_sim(first)
 
 
+def test_one_that_has_just_died_is_ended_as_asked(launch, connect) -> None:
+    """Between a client's question what it has and its word to end that: what it asked for is so."""
+    server, stand_in = launch()
+    client, other = connect(server), connect(server)
+    simulator = client.request_simulator()
+    os.kill(stand_in.all()[0], signal.SIGKILL)
+    assert wait_until(lambda: not other.status().slots)
+    client.kill_sim(simulator)
+    with pytest.raises(LauncherError, match="this client has no simulator on port"):
+        client.kill_sim(simulator)
+
+
 def test_the_block_ends_the_simulators(launch) -> None:
     server, stand_in = launch()
     with Client("127.0.0.1", server.port, SECRET) as client:
