@@ -198,14 +198,13 @@ class Server:
             case messages.Ping():
                 return messages.Living(ports=tuple(sorted(own)))
             case messages.Kill(port=port):
-                if port in gone:  # by itself, since the client asked what it has
-                    return messages.Killed(port=port)
-                if port not in own:
+                if port not in own and port not in gone:
                     return messages.Refused(why=f"this client has no simulator on port {port}")
-                own[port].end()
-                await own[port].ended.wait()
-                del own[port]
-                say(f"{client.name} has ended its simulator on port {port}")
+                if port in own:  # else it has ended by itself, since the client asked what it has
+                    own[port].end()
+                    await own[port].ended.wait()
+                    del own[port]
+                    say(f"{client.name} has ended its simulator on port {port}")
                 return messages.Killed(port=port)
             case messages.Status():
                 return self._report()
