@@ -310,6 +310,7 @@ def test_quit_ends_the_server_where_nobody_else_is_there(serve: Serve) -> None:
 
 
 def test_who_is_seen_to_have_left_is_counted_no_more() -> None:
+    """However long the log takes, as a busy machine's does."""
     server = Server(log=lambda _: time.sleep(0.3))
     at = server.listen(port=0)
     thread = threading.Thread(target=server.serve)
@@ -321,6 +322,7 @@ def test_who_is_seen_to_have_left_is_counted_no_more() -> None:
     assert client.ended()
     assert server.stage.clients == 0
     thread.join(5)
+    assert not thread.is_alive()
 
 
 def test_a_port_that_is_taken_is_one_line(serve: Serve) -> None:
